@@ -1,0 +1,449 @@
+"""Obligations become clocks: due moments as a pure function of plan and state.
+
+``wanted`` says which clocks ought to run and until when; ``acts`` what has been done;
+``changes`` compares both with the clocks on record and yields the events that make up the
+difference. Nothing here sleeps: the workflow asks ``next_moments`` when to come back.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from domain.base import beijing_day, day_start
+from domain.incident.events import (
+    ClockCancelled,
+    ClockMet,
+    ClockMoved,
+    ClockOpened,
+    ClockReminded,
+    ClockReopened,
+    ClockUnrecorded,
+)
+from domain.incident.rules import Fact, holds
+from domain.incident.state import Clock, Occasion, State
+from domain.plan import Obligation, Plan
+
+REPORTER = "reporter"
+"""As an owner: whoever reported the incident, for its own duty (3.2.2(1))."""
+TASK = "task"
+"""The obligation id of the clocks of tasks."""
+DAY_TURN = "day"
+"""The pseudo clock that wakes the incident at midnight in Beijing."""
+
+_REPORTS = frozenset({"report.initial", "report.progress", "report.urgent", "report.summary"})
+_REFERRING = frozenset({"report.filing", "report.correction", "settlement", "notice", "task"})
+"""Acts that meet a duty only about the very thing that started it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A clock as the plan wants it."""
+
+    id: str
+    duty: str
+    clause: str
+    kind: str
+    owner: str
+    recipient: str | None
+    basis: datetime
+    due: datetime
+    readings: dict[str, datetime]
+    remind: tuple[timedelta, ...]
+    ref: str | None = None
+    level: str | None = None
+    day: date | None = None
+    since: datetime | None = None
+
+    def clock(self, now: datetime) -> Clock:
+        """The clock as it is opened at ``now``; reminders already past are not sent."""
+        return Clock.model_validate(
+            {
+                "id": self.id,
+                "obligation": self.duty,
+                "clause": self.clause,
+                "kind": self.kind,
+                "owner": self.owner,
+                "recipient": self.recipient,
+                "basis": self.basis,
+                "due": self.due,
+                "readings": self.readings,
+                "remind_at": self.remind_at(now),
+            }
+        )
+
+    def remind_at(self, now: datetime) -> tuple[datetime, ...]:
+        """The moments, after ``now``, at which the owner is reminded."""
+        return tuple(sorted(at for r in self.remind if (at := self.due - r) > now))
+
+
+@dataclass(frozen=True)
+class Done:
+    """Something done that may meet a duty: what, to whom, when, and when it was recorded."""
+
+    act: str
+    recipient: str | None
+    at: datetime
+    recorded: datetime
+    by: str
+    ref: str
+    level: str | None = None
+    day: date | None = None
+    theirs: bool = False
+    """Done by the reporter for its own duty, not by the county."""
+
+
+def wanted(plan: Plan, state: State, now: datetime) -> dict[str, Wanted]:
+    """The clocks that ought to exist at ``now``, met or not."""
+    found: dict[str, Wanted] = {}
+    if state.phase in ("merged", "closed") or state.received_at is None:
+        return found
+    for duty in plan.obligations:
+        if state.phase == "dismissed" and duty.basis not in ("dismissed", "voided"):
+            continue
+        if not applies(state, duty):
+            continue
+        for occasion in occasions(plan, state, duty, now):
+            for recipient in recipients(plan, state, duty, occasion):
+                clock = _wanted(plan, state, duty, occasion, recipient)
+                found[clock.id] = clock
+    if state.phase != "dismissed":
+        for task in state.tasks.values():
+            if task.due is not None:
+                found[f"{TASK}:{task.id}"] = _task_clock(plan, task.id, state)
+        for key, carried in state.carried.items():
+            found.setdefault(key, _carried(plan, key, carried))
+    return found
+
+
+def applies(state: State, duty: Obligation) -> bool:
+    """Whether ``duty`` is in force for this incident at all (levels apart)."""
+    facts = state.facts
+    if not duty.enabled and (facts is None or duty.id not in facts.other_rules):
+        return False
+    if duty.reporters and (state.caller is None or state.caller.kind not in duty.reporters):
+        return False
+    return all(holds(state, condition) for condition in duty.when)
+
+
+def occasions(plan: Plan, state: State, duty: Obligation, now: datetime) -> Iterator[Occasion]:
+    """The moments that start ``duty``, each with the key of its clock."""
+    found: tuple[Occasion, ...] = ()
+    match duty.basis:
+        case "day":
+            yield from _days(state, duty, now)
+            return
+        case "discovered":
+            if state.discovered_at:
+                found = (Occasion(key="", at=state.discovered_at, level=state.level),)
+        case "learned":
+            if state.learned:
+                at = min(claim.at for claim in state.learned)
+                found = (Occasion(key="", at=at, level=state.level),)
+        case "received":
+            if state.received_at:
+                found = (Occasion(key="", at=state.received_at, level=state.level),)
+        case "determined" | "occurred_level":
+            found = tuple(
+                Occasion(key=str(d.seq), at=d.at, level=d.level, ref="first" if d.first else None)
+                for d in state.determinations
+            )
+        case basis:
+            found = state.occasions.get(basis, ())
+    for occasion in found:
+        if not duty.levels or occasion.level in duty.levels:
+            yield occasion
+
+
+def _days(state: State, duty: Obligation, now: datetime) -> Iterator[Occasion]:
+    """Every Beijing calendar day on which the level holds, up to today (3.2.3(2), 4.6.2(1))."""
+    seen: set[date] = set()
+    for period in state.held:
+        if period.level not in duty.levels or (duty.responding and not period.responding):
+            continue
+        day = beijing_day(period.since)
+        # The day on which the level ends asks for no report of its own any more.
+        last = beijing_day(now) if period.until is None else beijing_day(period.until)
+        while day < last or (day == last and period.until is None):
+            if day not in seen:
+                seen.add(day)
+                start = max(period.since, day_start(day))
+                yield Occasion(key=day.isoformat(), at=start, level=period.level)
+            day += timedelta(days=1)
+
+
+def recipients(
+    plan: Plan, state: State, duty: Obligation, occasion: Occasion
+) -> tuple[str | None, ...]:
+    """To whom ``duty`` is owed; a duty to nobody in particular is owed to None."""
+    found: list[str | None] = []
+    for recipient in duty.recipients or (None,):
+        if recipient == "told":
+            report = state.reports.get(occasion.ref or "")
+            told = {g.recipient for g in report.given} if report else state.told
+            found.extend(sorted(b for b in told if plan.body_by_id[b].tier != "county"))
+            found.extend(sorted(b for b in told if plan.body_by_id[b].tier == "county"))
+        elif recipient == "filing":
+            for rule in plan.releases:
+                if rule.level == (occasion.level or plan.level_ids[-1]):
+                    found.extend(rule.file_with)
+        else:
+            found.append(recipient)
+    return tuple(found)
+
+
+def _wanted(
+    plan: Plan, state: State, duty: Obligation, occasion: Occasion, recipient: str | None
+) -> Wanted:
+    day = date.fromisoformat(occasion.key) if duty.basis == "day" else None
+    readings: dict[str, datetime] = {}
+    if day is not None:
+        due = day_start(day + timedelta(days=1))
+        if state.daily_hour is not None:
+            by_order = day_start(day) + timedelta(hours=state.daily_hour)
+            # An order cannot ask for a report before the duty of that day began.
+            due = by_order if by_order > occasion.at else due
+    else:
+        within = duty.within or timedelta()
+        due = occasion.at + within
+        if duty.basis == "determined" and occasion.ref == "first" and state.received_at:
+            readings = {"receipt": state.received_at + within, "determination": due}
+            choice = plan.choice(duty.reading) if duty.reading else "determination"
+            due = min(readings.values()) if choice == "earlier" else readings[choice or "receipt"]
+    remind = duty.remind if duty.remind is not None else getattr(plan.reminders, duty.kind)
+    return Wanted(
+        id="/".join(part for part in (duty.id, recipient, occasion.key) if part),
+        duty=duty.id,
+        clause=duty.clause,
+        kind=duty.kind,
+        owner=duty.owner,
+        recipient=recipient,
+        basis=occasion.at,
+        due=due,
+        readings=readings,
+        remind=remind,
+        ref=occasion.ref if occasion.ref != "first" else None,
+        level=occasion.level,
+        day=day,
+        since=occasion.at if duty.since == "basis" and day is None else None,
+    )
+
+
+def _task_clock(plan: Plan, task_id: str, state: State) -> Wanted:
+    task = state.tasks[task_id]
+    return Wanted(
+        id=f"{TASK}:{task.id}",
+        duty=TASK,
+        clause=task.clause,
+        kind="internal",
+        owner=task.owner,
+        recipient=None,
+        basis=task.assigned_at,
+        due=task.due or task.assigned_at,
+        readings={},
+        remind=plan.reminders.internal,
+        ref=task.id,
+    )
+
+
+def _carried(plan: Plan, key: str, clock: Clock) -> Wanted:
+    duty = plan.obligation_by_id[clock.obligation]
+    return Wanted(
+        id=key,
+        duty=clock.obligation,
+        clause=clock.clause,
+        kind=clock.kind,
+        owner=clock.owner,
+        recipient=clock.recipient,
+        basis=clock.basis,
+        due=clock.due,
+        readings=clock.readings,
+        remind=getattr(plan.reminders, clock.kind),
+        since=clock.basis if duty.since == "basis" else None,
+    )
+
+
+def acts(plan: Plan, state: State) -> list[Done]:
+    """Everything on record that may meet a duty, voided entries left out."""
+    done: list[Done] = []
+    for report in state.reports.values():
+        if report.voided:
+            continue
+        for given in report.given:
+            if not given.voided:
+                done.append(
+                    Done(
+                        act=f"report.{report.kind}",
+                        recipient=given.recipient,
+                        at=given.at,
+                        recorded=given.recorded,
+                        by=report.id,
+                        ref=report.about or report.id,
+                        level=report.level,
+                        day=report.day or beijing_day(given.at),
+                    )
+                )
+    for release in state.releases.values():
+        done.append(Done("publication", None, release.at, release.at, release.id, release.id))
+        done.extend(
+            Done("report.filing", f.recipient, f.at, f.recorded, release.id, release.id)
+            for f in release.filed
+            if not f.voided
+        )
+    for resource in state.ledger.values():
+        if resource.settled_at and resource.settled_recorded and not resource.voided:
+            at, recorded = resource.settled_at, resource.settled_recorded
+            done.append(Done("settlement", None, at, recorded, resource.id, resource.id))
+    for notice in state.notices.values():
+        if notice.accepted_at and notice.accepted_recorded:
+            at, recorded = notice.accepted_at, notice.accepted_recorded
+            done.extend(
+                Done("notice", notice.recipient, at, recorded, notice.id, ref)
+                for ref in notice.ref.split()
+            )
+    for task in state.tasks.values():
+        if task.done_at and task.done_recorded:
+            done.append(Done("task", None, task.done_at, task.done_recorded, task.id, task.id))
+    if state.caller and state.received_at:
+        at = state.received_at
+        done.append(Done("intake", plan.regulator, at, at, "intake", "", theirs=True))
+    done.extend(
+        Done("report.any", g.recipient, g.at, g.recorded, "reporter", "", theirs=True)
+        for g in state.reporter_gave
+        if not g.voided
+    )
+    return done
+
+
+def meets(plan: Plan, clock: Wanted, done: Done) -> bool:
+    """Whether ``done`` meets ``clock``: judged by kind, recipient, day and occurrence."""
+    if clock.duty == TASK:
+        return done.act == "task" and done.ref == clock.ref
+    duty = plan.obligation_by_id[clock.duty]
+    if done.theirs != (duty.owner == REPORTER):
+        return False
+    named = done.act in duty.met_by or (
+        "report.any" in duty.met_by and (done.act in _REPORTS or done.act == "report.any")
+    )
+    if not named or (done.recipient is not None and done.recipient != clock.recipient):
+        return False
+    if done.act in _REFERRING:
+        about = clock.id if done.act == "notice" else clock.ref
+        if about is not None and done.ref != about:
+            return False
+    if clock.day is not None:
+        if done.act == "report.initial" and _progress_only(plan, duty):
+            return False
+        return done.day == clock.day
+    if clock.since is not None and done.at < clock.since:
+        # A report that already said so gravely has told the recipient what this duty is about.
+        return done.level is not None and plan.rank(done.level) >= plan.rank(clock.level) > 0
+    return True
+
+
+def _progress_only(plan: Plan, duty: Obligation) -> bool:
+    """Whether the reading in force lets nothing but a progress report meet a daily duty."""
+    return duty.reading is not None and plan.choice(duty.reading) == "progress_only"
+
+
+def changes(plan: Plan, state: State, now: datetime) -> list[Fact]:
+    """The events that bring the clocks on record to what plan and facts demand."""
+    want = wanted(plan, state, now)
+    by_recipient: dict[str | None, list[Done]] = defaultdict(list)
+    for done in acts(plan, state):
+        by_recipient[done.recipient].append(done)
+    facts: list[Fact] = []
+    for key, clock in want.items():
+        on_record = state.clocks.get(key)
+        candidates = [*by_recipient[clock.recipient], *by_recipient[None]]
+        if clock.recipient is None:
+            candidates = [done for group in by_recipient.values() for done in group]
+        met = min(
+            (done for done in candidates if meets(plan, clock, done)),
+            key=lambda done: (done.at, done.recorded),
+            default=None,
+        )
+        facts.extend(_difference(clock, on_record, met, now))
+    reason = {"dismissed": "dismissed", "merged": "merged", "closed": "closed"}.get(
+        state.phase, "no longer owed"
+    )
+    for key, on_record in state.clocks.items():
+        if on_record.status == "open" and key not in want:
+            facts.append(Fact(ClockCancelled(clock=key, reason=reason), on_record.clause, now))
+    return facts
+
+
+def _difference(
+    clock: Wanted, on_record: Clock | None, met: Done | None, now: datetime
+) -> Iterator[Fact]:
+    if on_record is None:
+        yield Fact(ClockOpened(clock=clock.clock(now)), clock.clause, clock.basis)
+    elif on_record.due != clock.due or on_record.basis != clock.basis:
+        yield Fact(
+            ClockMoved(
+                clock=clock.id,
+                basis=clock.basis,
+                due=clock.due,
+                readings=clock.readings,
+                remind_at=clock.remind_at(now),
+                reason="earlier" if clock.due < on_record.due else "by decision",
+            ),
+            clock.clause,
+            now,
+        )
+    if met is None:
+        if on_record is not None and on_record.status != "open":
+            yield Fact(
+                ClockReopened(clock=clock.id, reason=f"was {on_record.status}"), clock.clause, now
+            )
+        return
+    late = met.at > clock.due
+    verdict = "late" if late else "on_time_entered_late" if met.recorded > clock.due else "on_time"
+    if (
+        on_record is None
+        or on_record.status != "met"
+        or (on_record.met_at, on_record.verdict) != (met.at, verdict)
+    ):
+        yield Fact(
+            ClockMet.model_validate(
+                {
+                    "clock": clock.id,
+                    "at": met.at,
+                    "by": met.by,
+                    "verdict": verdict,
+                    "late_by": met.at - clock.due if late else None,
+                }
+            ),
+            clock.clause,
+            met.at,
+        )
+
+
+def passing(state: State, now: datetime) -> list[Fact]:
+    """What the mere passing of time up to ``now`` brings: reminders, and due moments."""
+    facts: list[Fact] = []
+    for clock in state.open_clocks:
+        if clock.unrecorded_at is not None:
+            continue
+        if clock.due <= now:
+            facts.append(
+                Fact(ClockUnrecorded(clock=clock.id, due=clock.due), clock.clause, clock.due)
+            )
+        elif any(at <= now for at in clock.remind_at):
+            facts.append(
+                Fact(
+                    ClockReminded(clock=clock.id, due=clock.due, remaining=clock.due - now),
+                    clock.clause,
+                    now,
+                )
+            )
+    return facts
+
+
+def next_moments(plan: Plan, state: State, now: datetime) -> dict[str, datetime]:
+    """When each open clock next asks for attention, and the next midnight while days count."""
+    moments = {clock.id: at for clock in state.open_clocks if (at := clock.next_moment) is not None}
+    daily = {level for duty in plan.obligations if duty.basis == "day" for level in duty.levels}
+    if any(period.until is None and period.level in daily for period in state.held):
+        moments[DAY_TURN] = day_start(beijing_day(now) + timedelta(days=1))
+    return moments

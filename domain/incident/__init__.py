@@ -1,0 +1,1 @@
+"""One incident: commands in, events out, state as the fold of events."""

@@ -1,0 +1,566 @@
+"""What people may ask of an incident: one model per command, named as its Temporal Update.
+
+A command says what is to be done; the Envelope says on whose authority, recorded by whom, and
+when. Unknown fields are refused, so a misspelt one never gets lost.
+"""
+
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StrictBool, TypeAdapter
+
+from domain.base import Model, Moment, Strict
+from domain.grading import CheckedFindings, Findings
+from domain.incident.record import Attribution, canonical_json, digest
+from domain.incident.state import Caller, Clock, Delivery, Facts, Task
+
+Short = Annotated[str, Field(min_length=1, max_length=200)]
+Long = Annotated[str, Field(min_length=1, max_length=20_000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Command(Strict):
+    """A request to change an incident. ``name`` is its route, its Update and its power."""
+
+    name: str
+    internal: ClassVar[bool] = False
+    """Given by the system itself, never by a person through the API."""
+
+
+class Intake(Command):
+    """Take a report: six fields suffice, nothing in it is ever turned away (3.2, E6)."""
+
+    name: Literal["intake"] = "intake"
+    caller: Caller
+    facts: Facts
+
+
+class FactChanges(Strict):
+    """New or better facts; only the fields given change."""
+
+    kind: Short | None = None
+    name: Short | None = None
+    drug: Short | None = None
+    device: StrictBool | None = None
+    manufacturer: Short | None = None
+    seller: Short | None = None
+    specification: Short | None = None
+    packaging: Short | None = None
+    lots: tuple[Short, ...] | None = None
+    people: Long | None = None
+    symptoms: Long | None = None
+    place: Short | None = None
+    scope: Long | None = None
+    happened_at: Moment | None = None
+    learned_at: Moment | None = None
+    discovered_at: Moment | None = None
+    in_scope: StrictBool | None = None
+    harm: StrictBool | None = None
+    abroad: StrictBool | None = None
+    compatriots: StrictBool | None = None
+    outside_firm: StrictBool | None = None
+    crime_suspected: StrictBool | None = None
+    measures: Long | None = None
+    trend: Long | None = None
+    next_steps: Long | None = None
+    secret_pointer: Short | None = None
+    findings: CheckedFindings | None = None
+    other_rules: tuple[Short, ...] | None = None
+
+
+class CorrectFacts(Command):
+    """Add or correct facts; the old ones stay in the record (3.2.3(2))."""
+
+    name: Literal["correct_facts"] = "correct_facts"
+    changes: FactChanges
+    reason: Long | None = None
+
+
+class Verify(Command):
+    """Record the result of verification; it pauses no clock (3.2.2(2))."""
+
+    name: Literal["verify"] = "verify"
+    outcome: Literal["confirmed", "pending", "ruled_out"]
+    text: Long
+
+
+class Assess(Command):
+    """Grade by 附件1 with the officer's reasons; a lower grade is only proposed (3.2.2(2))."""
+
+    name: Literal["assess"] = "assess"
+    findings: CheckedFindings | None = None
+    level: str | None = None
+    """The officer's own grade; None takes the grade of the lines."""
+    reasons: Long
+
+
+class RecordOrder(Command):
+    """Record what a superior ordered (4.3-4.5)."""
+
+    name: Literal["record_order"] = "record_order"
+    kind: Literal["start", "adjust", "end", "instruct"]
+    level: str | None = None
+    text: Long
+    expected_duration: Short | None = None
+    daily_hour: Annotated[int, Field(ge=0, le=23)] | None = None
+    """The hour, Beijing time, by which the superior wants the daily report."""
+
+
+class ProposeActivation(Command):
+    """The command office proposes the response, its area and scope (4.6.1)."""
+
+    name: Literal["propose_activation"] = "propose_activation"
+    level: str
+    area: Long
+    scope: Long
+    reasons: Long
+    expected_duration: Short
+    measures: Long
+
+
+class Decision(Command):
+    """A decision on one version of one proposal."""
+
+    proposal: Short
+    version: Annotated[int, Field(ge=1)] = 1
+    approve: StrictBool
+    reasons: Long | None = None
+
+
+class DecideActivation(Decision):
+    """The government decides whether the response starts (4.6.1)."""
+
+    name: Literal["decide_activation"] = "decide_activation"
+
+
+class ProposeAdjustment(Command):
+    """The command office asks for another level (4.6.3)."""
+
+    name: Literal["propose_adjustment"] = "propose_adjustment"
+    level: str
+    reasons: Long
+
+
+class DecideAdjustment(Decision):
+    """Whoever decides at the graver of both levels adjusts the response (4.6.3)."""
+
+    name: Literal["decide_adjustment"] = "decide_adjustment"
+
+
+class Condition(Strict):
+    """A condition of termination: whether it holds, and who judged so on what grounds."""
+
+    met: StrictBool
+    by: Short
+    text: Long
+
+
+class ProposeTermination(Command):
+    """The command office proposes to end, every condition stated (4.6.4)."""
+
+    name: Literal["propose_termination"] = "propose_termination"
+    conditions: dict[str, Condition]
+    reasons: Long
+
+
+class DecideTermination(Decision):
+    """The government ends the response (4.6.4)."""
+
+    name: Literal["decide_termination"] = "decide_termination"
+
+
+class GroupChange(Strict):
+    """A work group as it shall be; missing members mean those of the plan."""
+
+    id: Short
+    leads: tuple[Short, ...] | None = None
+    members: tuple[Short, ...] | None = None
+
+
+class Establish(Command):
+    """Set up the command, the on-site body, or work groups, or change their members (2.1, 2.2)."""
+
+    name: Literal["establish"] = "establish"
+    what: Literal["command", "onsite", "groups"]
+    roles: dict[Short, Short] = {}
+    groups: tuple[GroupChange, ...] = ()
+    text: Long | None = None
+
+
+class ReleasePack(Command):
+    """Release a task pack, whole or to some groups, in one step (4.2, 4.6.2, 3.3.4, 3.3.5)."""
+
+    name: Literal["release_pack"] = "release_pack"
+    pack: Short
+    groups: tuple[Short, ...] | None = None
+    items: tuple[Short, ...] | None = None
+
+
+class CompleteTask(Command):
+    """Report a task as done, with its result."""
+
+    name: Literal["complete_task"] = "complete_task"
+    task: Short
+    result: Long
+
+
+class ReassignTask(Command):
+    """Give a task to another body."""
+
+    name: Literal["reassign_task"] = "reassign_task"
+    task: Short
+    owner: Short
+    reason: Long
+
+
+ReportKind = Literal["initial", "progress", "urgent", "summary", "correction"]
+
+
+class SubmitReport(Command):
+    """Write a report and say to whom it was given; a new version supersedes the old (3.2.3)."""
+
+    name: Literal["submit_report"] = "submit_report"
+    kind: ReportKind
+    fields: dict[Short, Long] = {}
+    supersedes: Short | None = None
+    about: Short | None = None
+    """What a correction is about: the id of a report, or ``dismissal``."""
+    day: date | None = None
+    """The Beijing day that a progress report covers; default the day it was given."""
+    given: tuple[Delivery, ...] = ()
+
+
+class GiveReport(Command):
+    """Record that a report was given to a recipient: time, channel, who took it (3.2.4, E3)."""
+
+    name: Literal["give_report"] = "give_report"
+    report: Short | None = None
+    """The report given; None for what another body gave itself, as a reporter's own duty."""
+    delivery: Delivery
+
+
+class SignReport(Command):
+    """签发: who signed, also afterwards; no report waits for it (E5)."""
+
+    name: Literal["sign_report"] = "sign_report"
+    report: Short
+
+
+class ProposeRelease(Command):
+    """Put a text for the public to whoever may publish at this level (4.7)."""
+
+    name: Literal["propose_release"] = "propose_release"
+    title: Short
+    text: Long
+    channel: Short
+
+
+class DecideRelease(Decision):
+    """Review a release (统一审核, 4.7.2)."""
+
+    name: Literal["decide_release"] = "decide_release"
+
+
+class PublishRelease(Command):
+    """Publish an approved release, at once or with a superior's authorisation (4.7.2)."""
+
+    name: Literal["publish_release"] = "publish_release"
+    proposal: Short
+    authorisation: Short | None = None
+    channel: Short
+
+
+class FileRelease(Command):
+    """Record that a published release was filed with a superior (备案, 4.7.2)."""
+
+    name: Literal["file_release"] = "file_release"
+    release: Short
+    delivery: Delivery
+
+
+class RecordAuthorisation(Command):
+    """Record that the competent superior lets the county publish (4.7.2)."""
+
+    name: Literal["record_authorisation"] = "record_authorisation"
+    level: str
+    text: Long
+
+
+class DetermineCause(Command):
+    """Record the cause as found by investigation and experts (5.1)."""
+
+    name: Literal["determine_cause"] = "determine_cause"
+    cause: Short
+    conclusion: Long
+    experts: Long | None = None
+    crime_suspected: StrictBool = False
+
+
+class LogResource(Command):
+    """Log goods or labour requisitioned or used, or how an entry was settled (5.2, 6.2, 6.5)."""
+
+    name: Literal["log_resource"] = "log_resource"
+    action: Literal["requisition", "use", "return", "compensate", "replenish"]
+    resource: Short | None = None
+    """The entry that is settled; None for a new one."""
+    kind: Literal["goods", "labour", "store"] | None = None
+    what: Short | None = None
+    quantity: Short | None = None
+    source: Short | None = None
+    value: Short | None = None
+
+
+class AddCorrectiveAction(Command):
+    """Add an improvement with its owner and due day (5.3)."""
+
+    name: Literal["add_corrective_action"] = "add_corrective_action"
+    text: Long
+    owner: Short
+    due: date
+
+
+class CompleteCorrectiveAction(Command):
+    """Report an improvement as made (5.3)."""
+
+    name: Literal["complete_corrective_action"] = "complete_corrective_action"
+    action: Short
+    result: Long
+
+
+class AcknowledgeNotice(Command):
+    """Acknowledge a notice, or refuse it with a comment that goes to the command office."""
+
+    name: Literal["acknowledge_notice"] = "acknowledge_notice"
+    notice: Short
+    refuse: StrictBool = False
+    comment: Long | None = None
+
+
+class Attach(Command):
+    """Attach a file that has been stored: named here by its hash (E7)."""
+
+    name: Literal["attach"] = "attach"
+    sha256: Sha256
+    media_type: Short
+    size: Annotated[int, Field(ge=0)]
+    title: Short
+    about: Short | None = None
+
+
+class VoidEntry(Command):
+    """Void a wrong entry by a correction; its recipients are told (E11)."""
+
+    name: Literal["void_entry"] = "void_entry"
+    seq: Annotated[int, Field(ge=1)]
+    reason: Long
+
+
+class IssueWarning(Command):
+    """Record a warning: a superior's, or our own fourth-level one as authorised (3.3.1)."""
+
+    name: Literal["issue_warning"] = "issue_warning"
+    level: Short
+    text: Long
+    authorised_by: Short | None = None
+
+
+class LiftWarning(Command):
+    """Lift a warning when the trend turns or the possibility is gone (3.3.6)."""
+
+    name: Literal["lift_warning"] = "lift_warning"
+    warning: Short
+    reason: Long
+
+
+class Dismiss(Command):
+    """Find that there was no incident; what was reported is corrected upward (E11)."""
+
+    name: Literal["dismiss"] = "dismiss"
+    reasons: Long
+
+
+class Merge(Command):
+    """Merge this incident into another that must accept first (E11).
+
+    ``overlap`` gives the people counted in both, per count, so that nobody is counted twice;
+    None keeps the larger count.
+    """
+
+    name: Literal["merge"] = "merge"
+    into: Short
+    reasons: Long
+    overlap: dict[Literal["affected", "severe", "deaths"], Annotated[int, Field(ge=0)]] | None = (
+        None
+    )
+
+
+class MergeOffer(Strict):
+    """What a merging incident brings: as of ``seq`` of its record."""
+
+    source: str
+    seq: int
+    drug: str
+    learned: Moment
+    received: Moment
+    level: str | None
+    findings: Findings
+    overlap: dict[str, int] | None = None
+    clocks: tuple[Clock, ...]
+    tasks: tuple[Task, ...] = ()
+    persons: dict[str, str]
+    told: tuple[str, ...]
+
+
+class AcceptMerge(Command):
+    """The other side of a merge: take over its clocks and people."""
+
+    name: Literal["accept_merge"] = "accept_merge"
+    internal: ClassVar[bool] = True
+    offer: MergeOffer
+
+
+class ConcludeMerge(Command):
+    """What the other incident answered."""
+
+    name: Literal["conclude_merge"] = "conclude_merge"
+    internal: ClassVar[bool] = True
+    into: str
+    offered_seq: int
+    accepted: bool
+    reason: str | None = None
+
+
+class Reopen(Command):
+    """Reopen an incident that was ended, closed or dismissed (E11)."""
+
+    name: Literal["reopen"] = "reopen"
+    reason: Long
+
+
+class Close(Command):
+    """Close the incident: report, cause, ledger and tasks settled (5.3)."""
+
+    name: Literal["close"] = "close"
+    text: Long
+
+
+class RegisterPerson(Command):
+    """Name a person harmed by the reference of the vault entry (突发事件应对法 83)."""
+
+    name: Literal["register_person"] = "register_person"
+    reference: Short
+    digest: Sha256
+
+
+class PurgePersons(Command):
+    """Record that the keys of this incident's personal data were destroyed (突发事件应对法 85)."""
+
+    name: Literal["purge_persons"] = "purge_persons"
+    references: tuple[Short, ...]
+
+
+class NoticeOutcome(Command):
+    """What a channel said of a notice."""
+
+    name: Literal["notice_outcome"] = "notice_outcome"
+    internal: ClassVar[bool] = True
+    notice: str
+    accepted: tuple[str, ...] = ()
+    """The channels that accepted it."""
+    failure: str | None = None
+
+
+class Tick(Command):
+    """Time has passed: reminders and due moments up to now become events."""
+
+    name: Literal["tick"] = "tick"
+    internal: ClassVar[bool] = True
+
+
+class Refused(Command):
+    """A signalled command that was refused: kept, since its sender only got a 202."""
+
+    name: Literal["refused"] = "refused"
+    internal: ClassVar[bool] = True
+    command: str
+    refusal: dict[str, Any]
+    request: str | None = None
+    """Digest of the request that was refused: sent again, it gets the same answer."""
+
+
+AnyCommand = Annotated[
+    Intake
+    | CorrectFacts
+    | Verify
+    | Assess
+    | RecordOrder
+    | ProposeActivation
+    | DecideActivation
+    | ProposeAdjustment
+    | DecideAdjustment
+    | ProposeTermination
+    | DecideTermination
+    | Establish
+    | ReleasePack
+    | CompleteTask
+    | ReassignTask
+    | SubmitReport
+    | GiveReport
+    | SignReport
+    | ProposeRelease
+    | DecideRelease
+    | PublishRelease
+    | FileRelease
+    | RecordAuthorisation
+    | DetermineCause
+    | LogResource
+    | AddCorrectiveAction
+    | CompleteCorrectiveAction
+    | AcknowledgeNotice
+    | Attach
+    | VoidEntry
+    | IssueWarning
+    | LiftWarning
+    | Dismiss
+    | Merge
+    | AcceptMerge
+    | ConcludeMerge
+    | Reopen
+    | Close
+    | RegisterPerson
+    | PurgePersons
+    | NoticeOutcome
+    | Tick
+    | Refused,
+    Field(discriminator="name"),
+]
+
+COMMANDS: dict[str, type[Command]] = {
+    kind.model_fields["name"].default: kind
+    for kind in AnyCommand.__origin__.__args__  # type: ignore[attr-defined]
+}
+"""Every command under its name."""
+
+command_adapter: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
+
+
+class Envelope(Model):
+    """A command on its way: what, by whom, under which request, received when by the API.
+
+    ``by`` is None for what the system itself observes.
+    """
+
+    request_id: str | None = None
+    received: Moment
+    by: Attribution | None = None
+    command: AnyCommand
+
+    def digest(self) -> str:
+        """What the request carried, without the moment it was received (RFC idempotency)."""
+        if isinstance(self.command, Refused) and self.command.request is not None:
+            return self.command.request
+        return digest(
+            canonical_json(
+                self.model_dump(mode="json", include={"by", "command"}, exclude_defaults=True)
+            )
+        )

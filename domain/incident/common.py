@@ -1,0 +1,296 @@
+"""What serves every chapter: notices, attachments, voided entries, people harmed."""
+
+from collections.abc import Sequence
+
+from domain.base import Refusal
+from domain.incident.commands import (
+    AcknowledgeNotice,
+    Attach,
+    NoticeOutcome,
+    PurgePersons,
+    Refused,
+    RegisterPerson,
+    Tick,
+    VoidEntry,
+)
+from domain.incident.events import (
+    Attached,
+    CommandRefused,
+    EntryVoided,
+    NoticeAcknowledged,
+    NoticeFailed,
+    NoticeSent,
+    NoticesQueued,
+    PersonRegistered,
+    PersonsPurged,
+)
+from domain.incident.record import Event
+from domain.incident.rules import Context, Fact, decides, evolves, missing, put, with_occasion
+from domain.incident.state import Attachment, Given, Occasion, State
+
+
+@decides(Tick)
+def tick(ctx: Context, command: Tick) -> Sequence[Fact]:
+    """Time alone changes nothing but the clocks; see engine.decide."""
+    return []
+
+
+@decides(Refused)
+def refused(ctx: Context, command: Refused) -> Sequence[Fact]:
+    """A signalled command that was refused stays visible under its request id."""
+    clause = str(command.refusal.get("clause") or ctx.plan.recording.clause)
+    return [Fact(CommandRefused(command=command.command, refusal=command.refusal), clause)]
+
+
+@evolves(CommandRefused)
+def _(state: State, event: Event, p: CommandRefused) -> State:
+    return state
+
+
+# --- notices --------------------------------------------------------------------------------
+
+
+@evolves(NoticesQueued)
+def _(state: State, event: Event, p: NoticesQueued) -> State:
+    notices = {**state.notices, **{notice.id: notice for notice in p.notices}}
+    return state.model_copy(update={"notices": notices})
+
+
+@decides(NoticeOutcome)
+def notice_outcome(ctx: Context, command: NoticeOutcome) -> Sequence[Fact]:
+    """Accepted by a channel is not yet acknowledged; a final failure is an event."""
+    notice = ctx.state.notices.get(command.notice)
+    if notice is None or notice.status != "queued":
+        return []
+    if command.accepted:
+        sent = NoticeSent(notice=notice.id, channels=command.accepted)
+        return [Fact(sent, notice.clause, ctx.now)]
+    failed = NoticeFailed(notice=notice.id, failure=command.failure or "not accepted")
+    return [Fact(failed, notice.clause, ctx.now)]
+
+
+@evolves(NoticeSent)
+def _(state: State, event: Event, p: NoticeSent) -> State:
+    notice = state.notices[p.notice].model_copy(
+        update={
+            "status": "accepted",
+            "accepted_at": event.occurred,
+            "accepted_recorded": event.received,
+            "channels": p.channels,
+        }
+    )
+    return put(state, "notices", notice.id, notice)
+
+
+@evolves(NoticeFailed)
+def _(state: State, event: Event, p: NoticeFailed) -> State:
+    notice = state.notices[p.notice].model_copy(update={"status": "failed", "failure": p.failure})
+    return put(state, "notices", notice.id, notice)
+
+
+@decides(AcknowledgeNotice)
+def acknowledge_notice(ctx: Context, command: AcknowledgeNotice) -> Sequence[Fact]:
+    """Each recipient's acknowledgement is its own."""
+    notice = ctx.state.notices.get(command.notice)
+    if notice is None:
+        raise missing(ctx.plan, "通知", "notice", command.notice)
+    ctx.require("acknowledge_notice", None, notice.recipient)
+    ctx.late_entry(ctx.occurred)
+    if notice.acknowledged_at is not None:
+        raise Refusal(
+            "already_acknowledged", notice.clause, "该通知已签收。", f"{notice.id} is acknowledged"
+        )
+    if command.refuse and not command.comment:
+        raise Refusal(
+            "comment_missing",
+            notice.clause,
+            "退回通知须说明理由(comment)。",
+            "comment: say why the notice is refused",
+        )
+    acknowledged = NoticeAcknowledged(
+        notice=notice.id, refused=command.refuse, comment=command.comment
+    )
+    return [Fact(acknowledged, notice.clause)]
+
+
+@evolves(NoticeAcknowledged)
+def _(state: State, event: Event, p: NoticeAcknowledged) -> State:
+    notice = state.notices[p.notice]
+    update: dict[str, object] = {
+        "acknowledged_at": event.occurred,
+        "acknowledged_by": event.by.decider if event.by else None,
+        "refused": p.refused,
+        "comment": p.comment,
+    }
+    if notice.accepted_at is None and not p.refused:
+        # Whoever acknowledges has been told, whatever the channel said.
+        update |= {
+            "status": "accepted",
+            "accepted_at": event.occurred,
+            "accepted_recorded": event.received,
+        }
+    return put(state, "notices", notice.id, notice.model_copy(update=update))
+
+
+# --- attachments and people ----------------------------------------------------------------
+
+
+@decides(Attach)
+def attach(ctx: Context, command: Attach) -> Sequence[Fact]:
+    """Photos, scans and recordings may come at any time (E7)."""
+    clause = ctx.require("attach")
+    if command.sha256 in ctx.state.attachments:
+        raise Refusal(
+            "already_attached", clause, "该文件已附上。", f"file {command.sha256[:12]} is attached"
+        )
+    attachment = Attachment(
+        sha256=command.sha256,
+        media_type=command.media_type,
+        size=command.size,
+        about=command.about,
+        title=command.title,
+    )
+    return [Fact(Attached(attachment=attachment), clause)]
+
+
+@evolves(Attached)
+def _(state: State, event: Event, p: Attached) -> State:
+    return put(state, "attachments", p.attachment.sha256, p.attachment)
+
+
+@decides(RegisterPerson)
+def register_person(ctx: Context, command: RegisterPerson) -> Sequence[Fact]:
+    """The record names the vault entry, never the person (突发事件应对法 83)."""
+    ctx.in_phase("reported", "early_handling", "responding", "aftermath")
+    clause = ctx.require("register_person")
+    if command.reference in ctx.state.persons:
+        raise Refusal(
+            "already_registered", clause, "该人员已登记。", f"{command.reference} is registered"
+        )
+    return [Fact(PersonRegistered(reference=command.reference, digest=command.digest), clause)]
+
+
+@evolves(PersonRegistered)
+def _(state: State, event: Event, p: PersonRegistered) -> State:
+    return put(state, "persons", p.reference, p.digest)
+
+
+@decides(PurgePersons)
+def purge_persons(ctx: Context, command: PurgePersons) -> Sequence[Fact]:
+    """After the incident the keys are destroyed; the record still verifies (突发事件应对法 85)."""
+    ctx.in_phase("closed", "dismissed", "merged")
+    clause = ctx.require("purge_persons")
+    return [Fact(PersonsPurged(references=command.references), clause)]
+
+
+@evolves(PersonsPurged)
+def _(state: State, event: Event, p: PersonsPurged) -> State:
+    return state.model_copy(update={"purged": True})
+
+
+# --- voided entries (E11) -------------------------------------------------------------------
+
+
+@decides(VoidEntry)
+def void_entry(ctx: Context, command: VoidEntry) -> Sequence[Fact]:
+    """A wrong entry stays in the record and loses its effect; whoever was told is told so."""
+    ctx.in_phase("reported", "early_handling", "responding", "aftermath", "dismissed")
+    clause = ctx.require("void_entry")
+    if command.seq in ctx.state.voided:
+        raise Refusal("already_voided", clause, "该记录已作废。", f"{command.seq} is void already")
+    found = _voidable(ctx.state, command.seq)
+    if found is None:
+        raise Refusal(
+            "not_voidable",
+            clause,
+            f"第{command.seq}号记录不能作废;事实用“更正事实”,决定由决定者另行决定。",
+            f"seq: entry {command.seq} cannot be voided; correct facts with correct_facts, "
+            "decisions by a new decision",
+        )
+    kind, told = found
+    voided = EntryVoided(target=command.seq, target_type=kind, reason=command.reason, told=told)
+    return [Fact(voided, clause)]
+
+
+def _voidable(state: State, seq: int) -> tuple[str, tuple[str, ...]] | None:
+    """The kind of the entry ``seq``, if it can be voided, and who must hear of it."""
+    for report in state.reports.values():
+        if report.seq == seq:
+            told = tuple(sorted({g.recipient for g in report.given if not g.voided}))
+            return "report.submitted", told
+        if any(g.seq == seq for g in report.given):
+            return "report.given", ()
+    if any(g.seq == seq for g in state.reporter_gave):
+        return "report.given", ()
+    if any(g.seq == seq for release in state.releases.values() for g in release.filed):
+        return "release.filed", ()
+    if f"a{seq}" in state.authorisations:
+        return "authorisation.recorded", ()
+    if f"g{seq}" in state.ledger:
+        return "resource.logged", ()
+    if any(task.done_seq == seq for task in state.tasks.values()):
+        return "task.completed", ()
+    if state.cause_seq == seq:
+        return "cause.determined", ()
+    if seq > 1 and any(claim.seq == seq for claim in state.learned):
+        return "facts.corrected", ()
+    return None
+
+
+@evolves(EntryVoided)
+def _(state: State, event: Event, p: EntryVoided) -> State:
+    def without(given: tuple[Given, ...]) -> tuple[Given, ...]:
+        return tuple(
+            g.model_copy(update={"voided": True}) if g.seq == p.target else g for g in given
+        )
+
+    update: dict[str, object] = {"voided": (*state.voided, p.target)}
+    match p.target_type:
+        case "report.submitted" | "report.given":
+            update["reports"] = {
+                key: r.model_copy(
+                    update={
+                        "voided": r.voided
+                        or (r.seq == p.target and p.target_type == "report.submitted"),
+                        "given": r.given
+                        if p.target_type == "report.submitted"
+                        else without(r.given),
+                    }
+                )
+                for key, r in state.reports.items()
+            }
+            update["reporter_gave"] = without(state.reporter_gave)
+        case "release.filed":
+            update["releases"] = {
+                key: r.model_copy(update={"filed": without(r.filed)})
+                for key, r in state.releases.items()
+            }
+        case "authorisation.recorded":
+            key = f"a{p.target}"
+            changed = state.authorisations[key].model_copy(update={"voided": True})
+            update["authorisations"] = {**state.authorisations, key: changed}
+        case "resource.logged":
+            key = f"g{p.target}"
+            entry = state.ledger[key].model_copy(update={"voided": True})
+            update["ledger"] = {**state.ledger, key: entry}
+            kept = tuple(o for o in state.occasions.get("requisitioned", ()) if o.ref != key)
+            update["occasions"] = {**state.occasions, "requisitioned": kept}
+        case "task.completed":
+            update["tasks"] = {
+                key: task.model_copy(
+                    update={"status": "open", "done_seq": None, "done_at": None, "result": None}
+                )
+                if task.done_seq == p.target
+                else task
+                for key, task in state.tasks.items()
+            }
+        case "cause.determined":
+            update |= {"cause": None, "cause_seq": None, "conclusion": None}
+        case "facts.corrected":
+            update["learned"] = tuple(c for c in state.learned if c.seq != p.target)
+    state = state.model_copy(update=update)
+    if not p.told:
+        return state
+    about = next(r.id for r in state.reports.values() if r.seq == p.target)
+    occasion = Occasion(key=about, at=event.occurred, level=state.level, ref=about)
+    return with_occasion(state, "voided", occasion)

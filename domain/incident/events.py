@@ -1,0 +1,382 @@
+"""What has happened: one model per event type. They are written once and read for ever.
+
+A new field needs a default; a changed meaning needs a new version and an upcaster in
+``upcast.py``.
+"""
+
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+from domain.base import Model, Moment
+from domain.incident.commands import Condition, MergeOffer
+from domain.incident.state import (
+    Attachment,
+    Authorisation,
+    Caller,
+    Clock,
+    CorrectiveAction,
+    Facts,
+    Given,
+    Group,
+    Notice,
+    Order,
+    Proposal,
+    Release,
+    Report,
+    Resource,
+    Task,
+    Warned,
+)
+
+__all__ = ["EVENTS", "Condition", "Payload"]
+
+
+class Payload(Model):
+    """The content of an event; ``type`` is its name in the record."""
+
+    type: ClassVar[str]
+    v: ClassVar[int] = 1
+
+
+class IncidentReported(Payload):
+    type = "incident.reported"
+    caller: Caller
+    facts: Facts
+    flags: tuple[str, ...] = ()
+    plan_id: str
+    plan_digest: str
+    rules_version: int
+    space: str
+
+
+class EarlyHandlingBegan(Payload):
+    type = "early_handling.began"
+
+
+class FactsCorrected(Payload):
+    type = "facts.corrected"
+    changes: dict[str, Any]
+    reason: str | None = None
+
+
+class Verified(Payload):
+    type = "report.verified"
+    outcome: str
+    text: str
+
+
+class Assessed(Payload):
+    type = "incident.assessed"
+    level: str | None
+    by_lines: str | None
+    candidate: str | None
+    needs_judgement: bool
+    reasons: str
+    raised: bool
+    proposed_lower: bool
+    readings: tuple[str, ...] = ()
+    findings: dict[str, Any]
+
+
+class OrderRecorded(Payload):
+    type = "order.recorded"
+    order: Order
+    expected_duration: str | None = None
+
+
+class Proposed(Payload):
+    type = "proposal.made"
+    proposal: Proposal
+    warnings: tuple[str, ...] = ()
+
+
+class Decided(Payload):
+    type = "proposal.decided"
+    proposal: str
+    kind: str
+    version: int
+    approved: bool
+    reasons: str | None = None
+
+
+class ResponseStarted(Payload):
+    type = "response.started"
+    level: str
+    area: str | None = None
+    scope: str | None = None
+    expected_duration: str | None = None
+    measures: str | None = None
+    raises: bool = False
+    """Graver than what held before: a determination of its own."""
+
+
+class ResponseAdjusted(Payload):
+    type = "response.adjusted"
+    old: str | None
+    new: str
+    raises: bool = False
+
+
+class ResponseEnded(Payload):
+    type = "response.ended"
+    level: str | None
+
+
+class Established(Payload):
+    type = "body.established"
+    what: Literal["command", "onsite", "groups"]
+    roles: dict[str, str] = {}
+    groups: tuple[Group, ...] = ()
+    text: str | None = None
+
+
+class PackReleased(Payload):
+    type = "pack.released"
+    pack: str
+    groups: tuple[str, ...] | None = None
+    tasks: tuple[Task, ...]
+
+
+class TaskCompleted(Payload):
+    type = "task.completed"
+    task: str
+    result: str
+
+
+class TaskReassigned(Payload):
+    type = "task.reassigned"
+    task: str
+    owner: str
+    reason: str
+
+
+class ReportSubmitted(Payload):
+    type = "report.submitted"
+    report: Report
+
+
+class ReportGiven(Payload):
+    type = "report.given"
+    report: str | None
+    given: Given
+
+
+class ReportSigned(Payload):
+    type = "report.signed"
+    report: str
+
+
+class ReleasePublished(Payload):
+    type = "release.published"
+    release: Release
+
+
+class ReleaseFiled(Payload):
+    type = "release.filed"
+    release: str
+    given: Given
+
+
+class AuthorisationRecorded(Payload):
+    type = "authorisation.recorded"
+    authorisation: Authorisation
+
+
+class CauseDetermined(Payload):
+    type = "cause.determined"
+    cause: str
+    conclusion: str
+    experts: str | None = None
+    crime_suspected: bool
+
+
+class ResourceLogged(Payload):
+    type = "resource.logged"
+    resource: Resource
+
+
+class ResourceSettled(Payload):
+    type = "resource.settled"
+    resource: str
+    action: str
+    value: str | None = None
+
+
+class ActionAdded(Payload):
+    type = "action.added"
+    action: CorrectiveAction
+
+
+class ActionCompleted(Payload):
+    type = "action.completed"
+    action: str
+    result: str
+
+
+class NoticesQueued(Payload):
+    type = "notices.queued"
+    notices: tuple[Notice, ...]
+
+
+class NoticeSent(Payload):
+    type = "notice.accepted"
+    notice: str
+    channels: tuple[str, ...]
+
+
+class NoticeFailed(Payload):
+    type = "notice.failed"
+    notice: str
+    failure: str
+
+
+class NoticeAcknowledged(Payload):
+    type = "notice.acknowledged"
+    notice: str
+    refused: bool
+    comment: str | None = None
+
+
+class Attached(Payload):
+    type = "file.attached"
+    attachment: Attachment
+
+
+class EntryVoided(Payload):
+    type = "entry.voided"
+    target: int
+    target_type: str
+    reason: str
+    told: tuple[str, ...] = ()
+
+
+class WarningIssued(Payload):
+    type = "warning.issued"
+    warning: Warned
+    authorised_by: str | None = None
+    ours: bool
+
+
+class WarningLifted(Payload):
+    type = "warning.lifted"
+    warning: str
+    reason: str
+    ours: bool
+
+
+class Dismissed(Payload):
+    type = "incident.dismissed"
+    reasons: str
+    told: tuple[str, ...]
+
+
+class MergeRequested(Payload):
+    type = "merge.requested"
+    into: str
+    reasons: str
+    overlap: dict[str, int] | None = None
+
+
+class MergeRefused(Payload):
+    type = "merge.refused"
+    into: str
+    reason: str
+
+
+class Merged(Payload):
+    type = "incident.merged"
+    into: str
+
+
+class MergeAccepted(Payload):
+    type = "merge.accepted"
+    offer: MergeOffer
+    findings: dict[str, Any]
+    raised: bool
+
+
+class Reopened(Payload):
+    type = "incident.reopened"
+    reason: str
+    phase: str
+
+
+class Closed(Payload):
+    type = "incident.closed"
+    text: str
+
+
+class PersonRegistered(Payload):
+    type = "person.registered"
+    reference: str
+    digest: str
+
+
+class PersonsPurged(Payload):
+    type = "persons.purged"
+    references: tuple[str, ...]
+
+
+class ClockOpened(Payload):
+    type = "clock.opened"
+    clock: Clock
+
+
+class ClockMoved(Payload):
+    type = "clock.moved"
+    clock: str
+    basis: Moment
+    due: Moment
+    readings: dict[str, Moment] = {}
+    remind_at: tuple[Moment, ...] = ()
+    reason: str
+
+
+class ClockReminded(Payload):
+    type = "clock.reminded"
+    clock: str
+    due: Moment
+    remaining: timedelta
+
+
+class ClockUnrecorded(Payload):
+    """Nothing was on record at the due moment: no verdict yet, it may have been done in time."""
+
+    type = "clock.unrecorded"
+    clock: str
+    due: Moment
+
+
+class ClockMet(Payload):
+    type = "clock.met"
+    clock: str
+    at: Moment
+    by: str
+    verdict: Literal["on_time", "on_time_entered_late", "late"]
+    late_by: timedelta | None = None
+
+
+class ClockReopened(Payload):
+    type = "clock.reopened"
+    clock: str
+    reason: str
+
+
+class ClockCancelled(Payload):
+    type = "clock.cancelled"
+    clock: str
+    reason: str
+
+
+class CommandRefused(Payload):
+    type = "command.refused"
+    command: str
+    refusal: dict[str, Any]
+
+
+def _all(kind: type[Payload]) -> list[type[Payload]]:
+    return [sub for direct in kind.__subclasses__() for sub in (direct, *_all(direct))]
+
+
+EVENTS: dict[str, type[Payload]] = {kind.type: kind for kind in _all(Payload)}
+"""Every event type under its name in the record."""

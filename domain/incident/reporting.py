@@ -1,0 +1,382 @@
+"""Chapter 3.2: taking a report, its facts, verification, grading, and reports upward."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.base import Refusal
+from domain.grading import Findings, grade
+from domain.incident.commands import (
+    Assess,
+    CorrectFacts,
+    GiveReport,
+    Intake,
+    SignReport,
+    SubmitReport,
+    Verify,
+)
+from domain.incident.events import (
+    Assessed,
+    FactsCorrected,
+    IncidentReported,
+    ReportGiven,
+    ReportSigned,
+    ReportSubmitted,
+    Verified,
+)
+from domain.incident.levels import hold
+from domain.incident.record import Event
+from domain.incident.rules import (
+    CLOCK_SKEW,
+    Context,
+    Fact,
+    decides,
+    evolves,
+    missing,
+    put,
+    with_occasion,
+)
+from domain.incident.state import (
+    RULES_VERSION,
+    Claim,
+    Delivery,
+    Determination,
+    Facts,
+    Given,
+    Occasion,
+    Report,
+    State,
+)
+
+ACTIVE = ("reported", "early_handling", "responding")
+
+
+@decides(Intake)
+def intake(ctx: Context, command: Intake) -> Sequence[Fact]:
+    """Nothing in a first report is refused; what is doubtful is flagged (3.2.2, E5, E6)."""
+    facts, flags = command.facts, []
+    received = ctx.envelope.received
+    if facts.learned_at > received + CLOCK_SKEW:
+        flags.append("learned_in_the_future")
+        facts = facts.model_copy(update={"learned_at": received})
+    reporter = {kind.id: kind for kind in ctx.plan.reporters}.get(command.caller.kind)
+    if reporter is None:
+        flags.append("unknown_reporter")
+    seat = ctx.plan.seat_by_id.get(ctx.by.recorder)
+    outside = seat is not None and seat.kind == "reporter"
+    if outside and not (reporter and reporter.regulator):
+        # An outside reporter tells of its own discovery; the county knows since it was told.
+        discovered = min(facts.discovered_at or facts.learned_at, facts.learned_at)
+        facts = facts.model_copy(update={"learned_at": received, "discovered_at": discovered})
+    if not facts.findings.severe_includes_deaths:
+        flags.append("deaths_exceed_severe")
+    if facts.in_scope is False:
+        flags.append("out_of_scope")
+    kinds = {kind.id for kind in ctx.plan.kinds}
+    if facts.kind not in kinds:
+        flags.append("unknown_kind")
+    unknown = [rule for rule in facts.other_rules if rule not in ctx.plan.obligation_by_id]
+    if unknown:
+        flags.append("unknown_rules")
+        kept = tuple(rule for rule in facts.other_rules if rule not in unknown)
+        facts = facts.model_copy(update={"other_rules": kept})
+    return [
+        Fact(
+            IncidentReported(
+                caller=command.caller,
+                facts=facts,
+                flags=tuple(flags),
+                plan_id=ctx.plan.id,
+                plan_digest=ctx.state.plan_digest,
+                rules_version=RULES_VERSION,
+                space=ctx.state.space,
+            ),
+            ctx.require("intake"),
+            received,
+        )
+    ]
+
+
+@evolves(IncidentReported)
+def _(state: State, event: Event, p: IncidentReported) -> State:
+    state = state.model_copy(
+        update={
+            "caller": p.caller,
+            "facts": p.facts,
+            "flags": p.flags,
+            "received_at": event.received,
+            "learned": (Claim(seq=event.seq, at=min(p.facts.learned_at, event.received)),),
+            "discovered_at": p.facts.discovered_at,
+            "rules_version": p.rules_version,
+            "plan_id": p.plan_id,
+            "plan_digest": p.plan_digest,
+            "space": p.space,
+        }
+    )
+    return _became_known(state, event, None, p.facts)
+
+
+@decides(CorrectFacts)
+def correct_facts(ctx: Context, command: CorrectFacts) -> Sequence[Fact]:
+    """New facts supplement the report; knowledge times may only make a clock earlier."""
+    ctx.in_phase(*ACTIVE, "aftermath")
+    clause = ctx.require("correct_facts")
+    changed = command.changes.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    if not changed:
+        raise Refusal("nothing_changed", clause, "没有填写任何更正内容。", "name a fact to change")
+    for moment in (command.changes.learned_at, command.changes.discovered_at):
+        if moment is not None:
+            ctx.not_future(moment)
+    for rule in command.changes.other_rules or ():
+        if rule not in ctx.plan.obligation_by_id:
+            raise missing(ctx.plan, "其他法定时限", "obligation", rule)
+    return [Fact(FactsCorrected(changes=changed, reason=command.reason), clause)]
+
+
+@evolves(FactsCorrected)
+def _(state: State, event: Event, p: FactsCorrected) -> State:
+    facts = Facts.model_validate({**state.reported.model_dump(), **p.changes})
+    update: dict[str, Any] = {"facts": facts}
+    if "learned_at" in p.changes:
+        update["learned"] = (*state.learned, Claim(seq=event.seq, at=facts.learned_at))
+    if "discovered_at" in p.changes and facts.discovered_at:
+        known = state.discovered_at or facts.discovered_at
+        update["discovered_at"] = min(known, facts.discovered_at)
+    return _became_known(state.model_copy(update=update), event, state.reported, facts)
+
+
+def _became_known(state: State, event: Event, old: Facts | None, new: Facts) -> State:
+    """Facts that start duties of their own: 3.2.2(4), 4.6.2(3), 3.2.3(2) 重要情况."""
+    occasion = Occasion(key=str(event.seq), at=event.occurred, level=state.level)
+    for basis, field in (
+        ("foreign", "abroad"),
+        ("compatriots", "compatriots"),
+        ("outside_firm", "outside_firm"),
+    ):
+        if getattr(new, field) is True and (old is None or getattr(old, field) is not True):
+            state = with_occasion(state, basis, occasion)
+    if old is not None and _worse(old.findings, new.findings):
+        state = with_occasion(state, "worsened", occasion)
+    return state
+
+
+def _worse(old: Findings, new: Findings) -> bool:
+    return (new.deaths or 0) > (old.deaths or 0) or (new.severe or 0) > (old.severe or 0)
+
+
+@decides(Verify)
+def verify(ctx: Context, command: Verify) -> Sequence[Fact]:
+    """Verification pauses no clock; 待核实 is a result too (3.2.2(2))."""
+    ctx.in_phase(*ACTIVE)
+    ctx.late_entry(ctx.occurred)
+    clause = ctx.require("verify")
+    return [Fact(Verified(outcome=command.outcome, text=command.text), clause)]
+
+
+@evolves(Verified)
+def _(state: State, event: Event, p: Verified) -> State:
+    return state.model_copy(update={"verified": p.outcome})
+
+
+@decides(Assess)
+def assess(ctx: Context, command: Assess) -> Sequence[Fact]:
+    """The officer grades; lines that are met bind, and a lower grade only proposes (附件1)."""
+    ctx.in_phase(*ACTIVE)
+    ctx.late_entry(ctx.occurred)
+    clause = ctx.require("assess")
+    findings = command.findings or ctx.state.reported.findings
+    if command.level is not None:
+        ctx.level(command.level)
+    if findings.judged_level is not None:
+        ctx.level(findings.judged_level)
+    result = grade(ctx.plan, findings)
+    rank = ctx.plan.rank
+    level = command.level or result.level
+    if rank(level) < rank(result.level):
+        met = "、".join(line.line for line in result.lines if line.met == "yes")
+        raise Refusal(
+            "below_lines",
+            ctx.plan.grading.clause,
+            f"事实已符合{met},不得低于{result.level}级;如事实有误,请先更正事实。",
+            f"the facts meet {met}: not below level {result.level}; correct the facts if wrong",
+        )
+    return [
+        Fact(
+            Assessed(
+                level=level,
+                by_lines=result.level,
+                candidate=result.candidate,
+                needs_judgement=result.needs_judgement and command.level is None,
+                reasons=command.reasons,
+                raised=rank(level) > rank(ctx.state.level),
+                proposed_lower=rank(level) < rank(ctx.state.level),
+                readings=result.readings,
+                findings=findings.model_dump(mode="json"),
+            ),
+            clause,
+        )
+    ]
+
+
+@evolves(Assessed)
+def _(state: State, event: Event, p: Assessed) -> State:
+    old = state.reported
+    facts = old.model_copy(update={"findings": Findings.model_validate(p.findings)})
+    state = state.model_copy(
+        update={
+            "facts": facts,
+            "assessed": p.level,
+            "candidate": p.candidate,
+            "needs_judgement": p.needs_judgement,
+        }
+    )
+    if p.raised and p.level is not None:
+        determination = Determination(
+            seq=event.seq, level=p.level, at=event.occurred, first=not state.determinations
+        )
+        state = state.model_copy(
+            update={"level": p.level, "determinations": (*state.determinations, determination)}
+        )
+        state = hold(state, p.level, event.occurred)
+    return _became_known(state, event, old, facts)
+
+
+@decides(SubmitReport)
+def submit_report(ctx: Context, command: SubmitReport) -> Sequence[Fact]:
+    """A report needs no verification, no grade and no signature before it goes (E5)."""
+    ctx.in_phase(*ACTIVE, "aftermath", "dismissed")
+    clause = ctx.require("submit_report")
+    form = ctx.plan.report_by_kind[command.kind]
+    unknown = set(command.fields) - {field.id for field in form.fields}
+    if unknown:
+        raise Refusal(
+            "unknown_field",
+            form.clause,
+            f"{form.name.zh}没有这些栏目:{'、'.join(sorted(unknown))}。",
+            f"fields: the {command.kind} report has no {', '.join(sorted(unknown))}; "
+            f"use {', '.join(field.id for field in form.fields)}",
+        )
+    if command.kind == "summary" and ctx.state.phase != "aftermath":
+        raise Refusal(
+            "summary_too_early",
+            form.clause,
+            "总结报告在应急响应终止后报送;目前请报进展报告。",
+            "the summary report follows the end of the response; submit a progress report",
+        )
+    if command.kind == "correction" and command.about is None:
+        raise Refusal(
+            "about_missing",
+            form.clause,
+            "更正报告须写明所更正的报告编号(about)。",
+            "about: say which report is corrected, or 'dismissal'",
+        )
+    version = 1
+    if command.supersedes is not None:
+        old = ctx.state.reports.get(command.supersedes)
+        if old is None or old.kind != command.kind:
+            raise missing(ctx.plan, form.name.zh, "report", command.supersedes)
+        version = old.version + 1
+    about = command.about
+    if about is not None and about != "dismissal" and about not in ctx.state.reports:
+        raise missing(ctx.plan, "报告", "report", about)
+    report = Report(
+        id=ctx.id("r"),
+        seq=ctx.state.seq + 1,
+        number=len(ctx.state.reports) + 1,
+        kind=command.kind,
+        version=version,
+        supersedes=command.supersedes,
+        day=command.day,
+        level=ctx.state.level,
+        about=about,
+        fields=command.fields,
+        by=ctx.by.decider,
+        at=ctx.occurred,
+        given=tuple(_given(ctx, d, ctx.state.seq + 1, form.kind) for d in command.given),
+    )
+    return [Fact(ReportSubmitted(report=report), form.clause or clause)]
+
+
+def _given(ctx: Context, delivery: Delivery, seq: int, kind: str) -> Given:
+    """A delivery, checked: known recipient, allowed channel (3.2.4), not in the future."""
+    ctx.body(delivery.recipient)
+    form = ctx.plan.report_by_kind[kind]
+    if delivery.channel not in form.channels:
+        raise Refusal(
+            "channel_not_allowed",
+            ctx.plan.report_by_kind[kind].clause,
+            f"{form.name.zh}可用方式:{'、'.join(form.channels)}(3.2.4)。",
+            f"channel: a {kind} report goes by {', '.join(form.channels)} (3.2.4)",
+        )
+    at = delivery.at or ctx.occurred
+    ctx.late_entry(at)
+    return Given(
+        seq=seq,
+        recipient=delivery.recipient,
+        at=at,
+        recorded=ctx.envelope.received,
+        channel=delivery.channel,
+        taken_by=delivery.taken_by,
+        by=ctx.by.decider,
+    )
+
+
+@evolves(ReportSubmitted)
+def _(state: State, event: Event, p: ReportSubmitted) -> State:
+    return put(state, "reports", p.report.id, p.report)
+
+
+@decides(GiveReport)
+def give_report(ctx: Context, command: GiveReport) -> Sequence[Fact]:
+    """One call can meet every duty to its recipient (E3)."""
+    ctx.in_phase(*ACTIVE, "aftermath", "dismissed")
+    seq = ctx.state.seq + 1
+    if command.report is None:
+        if ctx.state.caller is None or ctx.state.caller.kind == ctx.plan.regulator:
+            raise missing(ctx.plan, "报告", "report", "")
+        clause = ctx.require("give_report")
+        return [
+            Fact(
+                ReportGiven(report=None, given=_given(ctx, command.delivery, seq, "initial")),
+                clause,
+            )
+        ]
+    report = ctx.state.reports.get(command.report)
+    if report is None or report.voided:
+        raise missing(ctx.plan, "有效报告", "report", command.report)
+    clause = ctx.require("give_report")
+    given = _given(ctx, command.delivery, seq, report.kind)
+    return [Fact(ReportGiven(report=report.id, given=given), clause, given.at)]
+
+
+@evolves(ReportGiven)
+def _(state: State, event: Event, p: ReportGiven) -> State:
+    if p.report is None:
+        return state.model_copy(update={"reporter_gave": (*state.reporter_gave, p.given)})
+    report = state.reports[p.report]
+    return put(
+        state, "reports", report.id, report.model_copy(update={"given": (*report.given, p.given)})
+    )
+
+
+@decides(SignReport)
+def sign_report(ctx: Context, command: SignReport) -> Sequence[Fact]:
+    """签发 is recorded when it happens, also after the report has gone (E5)."""
+    report = ctx.state.reports.get(command.report)
+    if report is None or report.voided:
+        raise missing(ctx.plan, "有效报告", "report", command.report)
+    clause = ctx.require("sign_report")
+    ctx.late_entry(ctx.occurred)
+    if report.signed_by is not None:
+        raise Refusal(
+            "already_signed", clause, "该报告已签发。", f"report {report.id} is signed already"
+        )
+    return [Fact(ReportSigned(report=report.id), clause)]
+
+
+@evolves(ReportSigned)
+def _(state: State, event: Event, p: ReportSigned) -> State:
+    signer = event.by.decider_person or event.by.decider if event.by else None
+    report = state.reports[p.report].model_copy(
+        update={"signed_by": signer, "signed_at": event.occurred}
+    )
+    return put(state, "reports", report.id, report)
