@@ -76,11 +76,11 @@ def field_name(loc: Loc) -> str:
 
 def contradictions(plan: Plan) -> list[Fault]:
     """Everything in ``plan`` that does not fit together; empty for a plan that can be used."""
-    return [fault for check in _CHECKS for fault in check(plan)]
+    return list(dict.fromkeys(fault for check in _CHECKS for fault in check(plan)))
 
 
 def _unknown(
-    loc: Loc, ids: str | None | Iterable[str], known: Iterable[str], what: str
+    loc: Loc, ids: str | Iterable[str] | None, known: Iterable[str], what: str
 ) -> Iterator[Fault]:
     """A fault for every one of ``ids`` that is not ``known``."""
     if ids is None:
@@ -229,7 +229,7 @@ def _grading(plan: Plan) -> Iterator[Fault]:
         at: Loc = ("grading", "lines", i)
         yield from _unknown((*at, "level"), line.level, plan.level_by_id, "level")
         yield from _unknown((*at, "readings"), line.readings, plan.reading_by_id, "reading")
-        for word in (line.measure, *line.needs):
+        for word in (line.measure, *line.needs) if line.measure != "judged" else ():
             yield from _unknown(("grading", "names"), word, grading.names, "name for")
         low, high = line.at_least, line.at_most
         if line.measure == "judged":
