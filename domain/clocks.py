@@ -397,12 +397,15 @@ def _difference(
                 ClockReopened(clock=clock.id, reason=f"was {on_record.status}"), clock.clause, now
             )
         return
-    late = met.at > clock.due
-    verdict = "late" if late else "on_time_entered_late" if met.recorded > clock.due else "on_time"
+    late_by = met.at - clock.due if met.at > clock.due else None
+    entered_late = met.recorded > clock.due
+    verdict = "late" if late_by else "on_time_entered_late" if entered_late else "on_time"
+    # A basis corrected later judges anew what was met before.
+    judged = (met.at, verdict, late_by)
     if (
         on_record is None
         or on_record.status != "met"
-        or (on_record.met_at, on_record.verdict) != (met.at, verdict)
+        or (on_record.met_at, on_record.verdict, on_record.late_by) != judged
     ):
         yield Fact(
             ClockMet.model_validate(
@@ -411,7 +414,7 @@ def _difference(
                     "at": met.at,
                     "by": met.by,
                     "verdict": verdict,
-                    "late_by": met.at - clock.due if late else None,
+                    "late_by": late_by,
                 }
             ),
             clock.clause,

@@ -35,7 +35,7 @@ from domain.incident.rules import (
     with_occasion,
 )
 from domain.incident.state import CorrectiveAction, Occasion, Resource, State
-from domain.incident.tasks import make_tasks
+from domain.incident.tasks import given_items, make_tasks
 
 WORKING = ("reported", "early_handling", "responding", "aftermath")
 
@@ -56,7 +56,7 @@ def determine_cause(ctx: Context, command: DetermineCause) -> Sequence[Fact]:
         crime_suspected=command.crime_suspected,
     )
     facts = [Fact(determined, cause.clause)]
-    given = {(task.pack, task.item) for task in ctx.state.tasks.values()}
+    given = given_items(ctx.state)
     suspected = command.crime_suspected
     items = [
         item
@@ -239,5 +239,11 @@ def reopen(ctx: Context, command: Reopen) -> Sequence[Fact]:
 def _(state: State, event: Event, p: Reopened) -> State:
     # A dismissal taken back owes no correction upward any more.
     occasions = {basis: at for basis, at in state.occasions.items() if basis != "dismissed"}
-    state = state.model_copy(update={"phase": "early_handling", "occasions": occasions})
+    state = state.model_copy(
+        update={
+            "phase": "early_handling",
+            "occasions": occasions,
+            "reopened_at": event.occurred,
+        }
+    )
     return hold(state, state.level, event.occurred)

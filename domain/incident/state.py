@@ -395,6 +395,7 @@ class State(Model):
     """Vault references of the people harmed, each with its salted digest."""
     purged: bool = False
     voided: tuple[int, ...] = ()
+    reopened_at: Moment | None = None
     merging_into: str | None = None
     merged_into: str | None = None
     merged_from: dict[str, int] = {}

@@ -100,7 +100,7 @@ def release_pack(ctx: Context, command: ReleasePack) -> Sequence[Fact]:
     for item in command.items or ():
         if item not in {i.id for i in pack.items}:
             raise missing(ctx.plan, "任务", "item of this pack", item)
-    given = {(task.pack, task.item) for task in ctx.state.tasks.values()}
+    given = given_items(ctx.state)
     items = [
         item
         for item in pack.items
@@ -120,6 +120,17 @@ def release_pack(ctx: Context, command: ReleasePack) -> Sequence[Fact]:
         ctx.plan, ctx.state, pack.id, items, ctx.state.seq + 1, ctx.occurred, command.groups
     )
     return [Fact(tasks, pack.clause or clause)]
+
+
+def given_items(state: State) -> set[tuple[str, str]]:
+    """What is out already; a reopened incident may be given its packs anew."""
+    return {
+        (task.pack, task.item)
+        for task in state.tasks.values()
+        if task.status == "open"
+        or state.reopened_at is None
+        or task.assigned_at >= state.reopened_at
+    }
 
 
 def starting_packs(plan: Plan, state: State, seq: int, at: datetime) -> Sequence[Fact]:
