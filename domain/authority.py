@@ -1,7 +1,15 @@
 """Who may do what, at which level: tested against the decider, never against the recorder."""
 
-from domain.base import Refusal
+from domain.base import Refusal, Text
 from domain.plan import Body, Plan, Power
+
+_KINDS_OF_HOLDER = {
+    "any": Text(zh="任何单位和个人", en="anyone"),
+    "county": Text(zh="本县各单位", en="the bodies of this jurisdiction"),
+    "concerned": Text(zh="承办单位", en="the body whose matter it is"),
+    "level": Text(zh="相应级别的决定机关", en="whoever decides at that level"),
+    "superiors": Text(zh="上级机关", en="superior bodies"),
+}
 
 
 def holds(
@@ -49,7 +57,7 @@ def require(
         raise Refusal(
             "unknown_body",
             plan.recording.clause,
-            f"预案中没有“{decider}”这一单位,请从单位名录中选择决定者。",
+            f"预案中没有“{decider}”这一单位，请从单位名录中选择决定者。",
             f"the plan knows no body {decider!r}: name the decider by an id of the plan's bodies",
         )
     for power in powers:
@@ -69,13 +77,15 @@ def require(
         holders = grade.decides
     else:
         holders = tuple(holder for power in powers for holder in power.holders)
-    names = [plan.body_by_id[holder].name for holder in holders if holder in plan.body_by_id]
-    who_zh = "、".join(name.zh for name in names) or "、".join(holders)
-    who_en = ", ".join(name.en for name in names) or ", ".join(holders)
+    names = [
+        plan.body_by_id[holder].name if holder in plan.body_by_id else _KINDS_OF_HOLDER[holder]
+        for holder in dict.fromkeys(holders)
+    ]
+    who_zh, who_en = "、".join(name.zh for name in names), ", ".join(name.en for name in names)
     raise Refusal(
         "no_authority",
         clause,
-        f"{body.name.zh}无权作出此项决定,应由{who_zh}作出;如已由其作出,请以其名义补录。",
+        f"{body.name.zh}无权作出此项决定，应由{who_zh}作出；如已由其作出，请以其名义补录。",
         f"{body.name.en} may not {command.replace('_', ' ')}: it is for {who_en}; "
         "if they have done so, record it in their name",
     )
@@ -102,7 +112,7 @@ def require_recorder(plan: Plan, seat: str, decider: str) -> None:
         raise Refusal(
             "seat_reads_only",
             plan.recording.clause,
-            f"{held.name.zh}席位只能查看,不能办理。",
+            f"{held.name.zh}席位只能查看，不能办理。",
             f"the seat {held.name.en} only reads; let a seat that acts record this",
         )
     own = {held.body, plan.body_by_id[held.body].part_of}
@@ -111,7 +121,7 @@ def require_recorder(plan: Plan, seat: str, decider: str) -> None:
     raise Refusal(
         "not_on_behalf",
         plan.recording.clause,
-        f"{held.name.zh}席位只能记录本单位的事项,他方决定由值班席位或指挥部办公室代录。",
+        f"{held.name.zh}席位只能记录本单位的事项，他方决定由值班席位或指挥部办公室代录。",
         f"the seat {held.name.en} records for its own body alone; "
         "the duty seat or the command office records for others",
     )

@@ -2,26 +2,27 @@
 
 The lines, their numbers and their qualifiers are plan data. Three answers exist for every
 qualifier: yes, no and unknown; an unknown leaves a line possible (the candidate level) and an
-explicit no takes it out.
+explicit no takes it out. Lines of the same name are the alternatives (或者) of one provision and
+give one result.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from domain.base import Strict
-from domain.plan import GradingLine, Plan, Qualifier
+from domain.plan import Boundary, GradingLine, Plan, Qualifier
 
 Answer = Literal["yes", "no", "unknown"]
 Count = StrictInt | None
 
 
 class Spread(Strict):
-    """Areas in which the same drug caused an incident of the next lower level."""
+    """Areas in which the same drug caused an incident of the next lower level; None is unknown."""
 
-    provinces_with_ii: StrictInt = Field(default=0, ge=0)
-    cities_with_iii: StrictInt = Field(default=0, ge=0)
-    counties_with_iv: StrictInt = Field(default=0, ge=0)
+    provinces_with_ii: Count = Field(default=0, ge=0)
+    cities_with_iii: Count = Field(default=0, ge=0)
+    counties_with_iv: Count = Field(default=0, ge=0)
 
 
 class Findings(Strict):
@@ -29,7 +30,8 @@ class Findings(Strict):
 
     ``affected`` counts clinically similar, rare or unexpected events and is independent of
     ``severe`` (特别严重: permanent disability, permanent organ damage or danger to life), which
-    includes those who died. ``deaths`` are those of the worst lot.
+    includes those who died. ``deaths`` are those of the worst lot. A spread that is not
+    mentioned is none; one that is null is unknown.
     """
 
     affected: Count = Field(default=None, ge=0)
@@ -46,6 +48,11 @@ class Findings(Strict):
     spread: Spread = Spread()
     judged_level: str | None = None
 
+    @field_validator("spread", mode="before")
+    @classmethod
+    def _unknown_spread(cls, value: Any) -> Any:
+        return dict.fromkeys(Spread.model_fields) if value is None else value
+
     @property
     def severe_includes_deaths(self) -> bool:
         """False when more people died than were severely harmed, which cannot be."""
@@ -59,14 +66,14 @@ class CheckedFindings(Findings):
     def _deaths_within_severe(self) -> Self:
         if not self.severe_includes_deaths:
             raise ValueError(
-                f"severe: {self.severe} is fewer than the {self.deaths} deaths; "
+                f"deaths: {self.deaths} is more than severe {self.severe}; "
                 "severe cases include those who died"
             )
         return self
 
 
 class LineResult(Strict):
-    """Whether one line of 附件1 is met, and why."""
+    """Whether one line of 附件1 is met, and why; ``measure`` is the count that decided."""
 
     line: str
     level: str
@@ -80,7 +87,8 @@ class Grade(Strict):
     """The outcome of grading; see Findings.
 
     ``level``: the gravest level with a fully met line. ``candidate``: the gravest if every
-    unknown were yes. ``needs_judgement``: a person must decide.
+    unknown were yes. ``needs_judgement``: a person must decide. ``readings``: the readings that
+    decided something and still await the interpreting body (7.2), shown as 待解释.
     """
 
     level: str | None
@@ -91,33 +99,76 @@ class Grade(Strict):
     readings: tuple[str, ...] = ()
 
 
+class _Test(NamedTuple):
+    """One alternative of a line, tested."""
+
+    line: GradingLine
+    met: Answer
+    why: str
+    why_zh: str
+    readings: tuple[str, ...] = ()
+
+
 def grade(plan: Plan, findings: Findings) -> Grade:
     """Grade ``findings`` by the plan's lines (附件1). Raises ValueError on an unknown level."""
     if findings.judged_level is not None and findings.judged_level not in plan.level_ids:
         raise ValueError(f"judged_level: use one of {', '.join(plan.level_ids)} or null")
-    results = tuple(_line(plan, line, findings) for line in plan.grading.lines)
+    tests = [_test(plan, line, findings) for line in plan.grading.lines]
+    results = tuple(
+        _result([test for test in tests if test.line.line == name])
+        for name in dict.fromkeys(test.line.line for test in tests)
+    )
     level = plan.gravest(*(r.level for r in results if r.met == "yes"))
     candidate = plan.gravest(*(r.level for r in results if r.met != "no"))
-    notes: list[str] = []
-    readings: list[str] = []
-    for boundary in plan.grading.boundaries:
-        at_boundary = _count(findings, boundary.measure)[0] == boundary.value
-        possible = [r for r in results if r.line in boundary.lines and r.met == "yes"]
-        if at_boundary and possible and plan.pending(boundary.reading):
-            reading = plan.reading_by_id[boundary.reading]
-            readings.append(reading.id)
-            notes.append(f"{reading.clause}: {reading.reading.zh}(待解释,请专家确认)")
+    ambiguous = [b for b in plan.grading.boundaries if _ambiguous(plan, b, findings, tests)]
+    rests_on = [reading for test in tests for reading in test.readings]
+    rests_on.extend(boundary.reading for boundary in ambiguous)
+    rules = plan.grading.readings
+    notes = [
+        f"{plan.reading_by_id[b.reading].clause}：{plan.reading_by_id[b.reading].reading.zh}"
+        "（待解释，请专家确认）"
+        for b in ambiguous
+    ]
     if level is None:
-        notes.append("没有一项标准完全符合,须由人作出研判。")
+        notes.append("没有一项标准完全符合，须由人作出研判。")
+        rests_on.append(rules.no_line or "")
+    if level != candidate:
+        rests_on.append(rules.unknown or "")
     if not findings.severe_includes_deaths:
-        notes.append("死亡人数多于特别严重人数,请核对。")
+        notes.append("死亡人数多于特别严重人数，请核对。")
     return Grade(
         level=level,
         candidate=candidate,
-        needs_judgement=level != candidate or level is None or bool(readings),
+        needs_judgement=level != candidate or level is None or bool(ambiguous),
         lines=results,
         notes=tuple(notes),
-        readings=tuple(readings),
+        readings=tuple(r for r in dict.fromkeys(rests_on) if r and plan.pending(r)),
+    )
+
+
+def _result(alternatives: list[_Test]) -> LineResult:
+    """One provision from its alternatives: any of them suffices (或者)."""
+    met: Answer = "no"
+    for answer in ("unknown", "yes"):
+        if any(test.met == answer for test in alternatives):
+            met = answer
+    told = [test for test in alternatives if test.met == met]
+    return LineResult(
+        line=told[0].line.line,
+        level=told[0].line.level,
+        measure=told[0].line.measure,
+        met=met,
+        why="; ".join(test.why for test in told),
+        why_zh="；".join(test.why_zh for test in told),
+    )
+
+
+def _ambiguous(plan: Plan, boundary: Boundary, findings: Findings, tests: list[_Test]) -> bool:
+    """Whether a count stands where two lines claim it and no one has confirmed which governs."""
+    return (
+        _count(findings, boundary.measure)[0] == boundary.value
+        and plan.pending(boundary.reading)
+        and any(test.line.line in boundary.lines and test.met == "yes" for test in tests)
     )
 
 
@@ -133,52 +184,43 @@ def _count(findings: Findings, measure: str) -> tuple[int | None, bool]:
     return count, False
 
 
-def _line(plan: Plan, line: GradingLine, findings: Findings) -> LineResult:
-    def result(met: Answer, why: str, why_zh: str) -> LineResult:
-        return LineResult(
-            line=line.line, level=line.level, measure=line.measure, met=met, why=why, why_zh=why_zh
-        )
-
+def _test(plan: Plan, line: GradingLine, findings: Findings) -> _Test:
     if line.measure == "judged":
         if findings.judged_level == line.level:
-            return result("yes", "judged by a person", "由人研判认定")
-        return result("no", "not judged to be so", "未经研判认定")
+            return _Test(line, "yes", "judged so by a person", "由人研判认定")
+        return _Test(line, "no", "not judged so by a person", "未经研判认定")
     name = plan.grading.names[line.measure]
     count, lower_bound = _count(findings, line.measure)
-    in_range = _in_range(plan, line, count, lower_bound)
     limits = _limits(line)
     shown = "unknown" if count is None else f"at least {count}" if lower_bound else str(count)
     shown_zh = "不详" if count is None else f"至少{count}" if lower_bound else str(count)
+    why, why_zh = f"{name.en} {shown}, {limits} asked", f"{name.zh}{shown_zh}，标准{limits}"
+    in_range = _in_range(line, count, lower_bound)
+    if in_range != "no" and (reading := _ruled_out(plan, line, count)):
+        words = plan.reading_by_id[reading].reading
+        return _Test(line, "no", f"{why}; {words.en}", f"{why_zh}；{words.zh}", (reading,))
     if in_range == "no":
-        return result(
-            "no", f"{name.en} {shown}, {limits} needed", f"{name.zh}{shown_zh},须{limits}"
-        )
-    refuted = [q for q in line.needs if getattr(findings, q) is False]
+        return _Test(line, "no", why, why_zh)
+    refuted: list[Qualifier] = [q for q in line.needs if getattr(findings, q) is False]
     if refuted:
-        return result(
-            "no", f"not so: {_names(plan, refuted, 'en')}", f"否:{_names(plan, refuted, 'zh')}"
+        names, names_zh = _names(plan, refuted)
+        return _Test(line, "no", f"{why}; not so: {names}", f"{why_zh}；不符合：{names_zh}")
+    unknown: list[Qualifier] = [q for q in line.needs if getattr(findings, q) is None]
+    # A bound that is reached exactly is where the reading of 以上 and （含） decides.
+    readings = line.readings if count in (line.at_least, line.at_most) else ()
+    if lower_bound and in_range == "yes" and plan.grading.readings.lower_bound:
+        readings = (*readings, plan.grading.readings.lower_bound)
+    if unknown:
+        names, names_zh = _names(plan, unknown)
+        return _Test(
+            line, "unknown", f"{why}; unknown: {names}", f"{why_zh}；不详：{names_zh}", readings
         )
-    unknown = [q for q in line.needs if getattr(findings, q) is None]
-    if in_range == "unknown" or unknown:
-        why = [f"{name.en} {shown}, {limits} needed"] if in_range == "unknown" else []
-        why_zh = [f"{name.zh}{shown_zh},须{limits}"] if in_range == "unknown" else []
-        if unknown:
-            why.append(f"unknown: {_names(plan, unknown, 'en')}")
-            why_zh.append(f"不详:{_names(plan, unknown, 'zh')}")
-        return result("unknown", "; ".join(why), ";".join(why_zh))
-    return result("yes", f"{name.en} {shown}, {limits} needed", f"{name.zh}{shown_zh},须{limits}")
+    return _Test(line, in_range, why, why_zh, readings)
 
 
-def _in_range(plan: Plan, line: GradingLine, count: int | None, lower_bound: bool) -> Answer:
+def _in_range(line: GradingLine, count: int | None, lower_bound: bool) -> Answer:
     if count is None:
         return "unknown"
-    for boundary in plan.grading.boundaries:
-        # Only the line of the level that the reading chose keeps the disputed count.
-        if line.line in boundary.lines and line.measure == boundary.measure:
-            chosen = plan.choice(boundary.reading)
-            grave = plan.rank(chosen)
-            if count == boundary.value and plan.rank(line.level) > grave:
-                return "no"
     if line.at_least is not None and count < line.at_least:
         return "unknown" if lower_bound else "no"
     if line.at_most is not None and count > line.at_most:
@@ -188,12 +230,24 @@ def _in_range(plan: Plan, line: GradingLine, count: int | None, lower_bound: boo
     return "yes"
 
 
+def _ruled_out(plan: Plan, line: GradingLine, count: int | None) -> str | None:
+    """The reading by which a disputed count is not of this line's level but of a lower one."""
+    for boundary in plan.grading.boundaries:
+        disputed = line.line in boundary.lines and line.measure == boundary.measure
+        if disputed and count == boundary.value:
+            chosen = plan.choice(boundary.reading)
+            if plan.rank(line.level) > plan.rank(chosen):
+                return boundary.reading
+    return None
+
+
 def _limits(line: GradingLine) -> str:
     if line.at_least is not None and line.at_most is not None:
         return f"{line.at_least}–{line.at_most}"
-    return f"≥ {line.at_least}" if line.at_least is not None else f"≤ {line.at_most}"
+    return f"≥{line.at_least}" if line.at_least is not None else f"≤{line.at_most}"
 
 
-def _names(plan: Plan, qualifiers: list[Qualifier], language: str) -> str:
-    separator = "、" if language == "zh" else ", "
-    return separator.join(getattr(plan.grading.names[q], language) for q in qualifiers)
+def _names(plan: Plan, qualifiers: list[Qualifier]) -> tuple[str, str]:
+    """The names of ``qualifiers`` in English and in Chinese."""
+    texts = [plan.grading.names[qualifier] for qualifier in qualifiers]
+    return ", ".join(text.en for text in texts), "、".join(text.zh for text in texts)

@@ -255,6 +255,10 @@ def _grading(plan: Plan) -> Iterator[Fault]:
         claimed = [x for x in grading.lines if x.measure == boundary.measure]
         if len([x for x in claimed if x.line in boundary.lines and _claims(x, boundary.value)]) < 2:
             yield Fault((*at, "value"), f"fewer than two of the lines claim {boundary.value}")
+    for field in type(grading.readings).model_fields:
+        reading = getattr(grading.readings, field)
+        at = ("grading", "readings", field)
+        yield from _unknown(at, reading, plan.reading_by_id, "reading")
     yield from _overlaps(plan)
 
 

@@ -1,0 +1,1 @@
+"""The subcommands of ``yaoan`` that need no server."""
