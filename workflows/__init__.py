@@ -1,0 +1,1 @@
+"""Durable shells around the domain: timers, activities, messages, no rule of their own."""
