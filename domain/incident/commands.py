@@ -12,7 +12,7 @@ from pydantic import Field, StrictBool, TypeAdapter
 from domain.base import Model, Moment, Strict
 from domain.grading import CheckedFindings, Findings
 from domain.incident.record import Attribution, canonical_json, digest
-from domain.incident.state import Caller, Clock, Delivery, Facts, Task
+from domain.incident.state import Caller, Clock, Delivery, Facts, OtherMoment, Task
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 Long = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -66,6 +66,7 @@ class FactChanges(Strict):
     secret_pointer: Short | None = None
     findings: CheckedFindings | None = None
     other_rules: tuple[Short, ...] | None = None
+    moments: dict[OtherMoment, Moment] | None = None
 
 
 class CorrectFacts(Command):
@@ -556,11 +557,6 @@ class Envelope(Model):
     command: AnyCommand
 
     def digest(self) -> str:
-        """What the request carried, without the moment it was received (RFC idempotency)."""
-        if isinstance(self.command, Refused) and self.command.request is not None:
-            return self.command.request
-        return digest(
-            canonical_json(
-                self.model_dump(mode="json", include={"by", "command"}, exclude_defaults=True)
-            )
-        )
+        """What the request carried, without the moment at which it was received."""
+        carried = self.model_dump(mode="json", include={"by", "command"}, exclude_defaults=True)
+        return digest(canonical_json([self.command.name, carried]))

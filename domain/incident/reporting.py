@@ -123,7 +123,8 @@ def correct_facts(ctx: Context, command: CorrectFacts) -> Sequence[Fact]:
     changed = command.changes.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     if not changed:
         raise Refusal("nothing_changed", clause, "没有填写任何更正内容。", "name a fact to change")
-    for moment in (command.changes.learned_at, command.changes.discovered_at):
+    others = (command.changes.moments or {}).values()
+    for moment in (command.changes.learned_at, command.changes.discovered_at, *others):
         if moment is not None:
             ctx.not_future(moment)
     for rule in command.changes.other_rules or ():
@@ -134,7 +135,8 @@ def correct_facts(ctx: Context, command: CorrectFacts) -> Sequence[Fact]:
 
 @evolves(FactsCorrected)
 def _(state: State, event: Event, p: FactsCorrected) -> State:
-    facts = Facts.model_validate({**state.reported.model_dump(), **p.changes})
+    moments = {**state.reported.moments, **p.changes.get("moments", {})}
+    facts = Facts.model_validate({**state.reported.model_dump(), **p.changes, "moments": moments})
     update: dict[str, Any] = {"facts": facts}
     if "learned_at" in p.changes:
         update["learned"] = (*state.learned, Claim(seq=event.seq, at=facts.learned_at))
@@ -154,6 +156,11 @@ def _became_known(state: State, event: Event, old: Facts | None, new: Facts) -> 
     ):
         if getattr(new, field) is True and (old is None or getattr(old, field) is not True):
             state = with_occasion(state, basis, occasion)
+    for moment, at in new.moments.items():
+        # The earliest moment stated governs; a later statement moves nothing.
+        stated = min((at, *(o.at for o in state.occasions.get(moment, ()))))
+        only = Occasion(key="", at=stated, level=state.level)
+        state = state.model_copy(update={"occasions": {**state.occasions, moment: (only,)}})
     if old is not None and _worse(old.findings, new.findings):
         state = with_occasion(state, "worsened", occasion)
     return state

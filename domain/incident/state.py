@@ -19,6 +19,10 @@ Phase = Literal[
 TERMINAL: frozenset[str] = frozenset({"closed", "dismissed", "merged"})
 
 
+OtherMoment = Literal["seized", "tested", "recall", "recalled"]
+"""The bases of duties under other laws that the plan defers to (3.2.2(2))."""
+
+
 class Caller(Strict):
     """Who reported: kind and unit; name and number of the person are kept in the vault alone."""
 
@@ -61,6 +65,8 @@ class Facts(Strict):
     findings: Findings = Findings()
     other_rules: tuple[str, ...] = ()
     """Ids of obligations under other laws that this incident calls for."""
+    moments: dict[OtherMoment, Moment] = {}
+    """The moments from which limits of other laws run: a seizure, a recall, …"""
 
 
 class Claim(Model):
