@@ -1,6 +1,14 @@
 """The ``yaoan`` command."""
 
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from commands import plan
+from commands.grade import grade
 
 app = typer.Typer(
     name="yaoan",
@@ -14,6 +22,32 @@ app = typer.Typer(
 @app.callback()
 def root() -> None:
     """Durable incident response for a county's drug-safety emergency plan."""
+
+
+@app.command()
+def up(
+    data: Annotated[
+        Path, typer.Option(envvar="YAOAN_DATA", help="Folder of everything that must survive.")
+    ] = Path("data"),
+    api_port: Annotated[int, typer.Option(help="Port of the API; 0 for any.")] = 8000,
+    temporal_port: Annotated[int, typer.Option(help="Port of the Temporal server.")] = 7233,
+    ui_port: Annotated[int, typer.Option(help="Port of the Temporal UI.")] = 8233,
+    pg_port: Annotated[int, typer.Option(help="Port of PostgreSQL.")] = 5433,
+) -> None:
+    """Run the whole stack on this machine until Ctrl-C: PostgreSQL, Temporal, worker, API."""
+    # Only here: no other command needs the servers.
+    from embedded.stack import Options
+    from embedded.up import up as run
+
+    status = run(Options(data, api_port, temporal_port, ui_port, pg_port))
+    # The SDK's runtime may not survive the interpreter's finalisation.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+app.add_typer(plan.app, name="plan")
+app.command()(grade)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     ``SecretStr``, so that neither a log nor a traceback shows them.
     """
 
-    model_config = SettingsConfigDict(env_prefix="YAOAN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="YAOAN_", frozen=True, extra="ignore", populate_by_name=True
+    )
 
     space: str = Field("incidents", pattern=r"^[a-z][a-z0-9_]{0,30}$")
     """The space served: a Temporal namespace and a PostgreSQL schema of this name."""
@@ -46,7 +48,9 @@ class Settings(BaseSettings):
     plan_file: Path = ROOT / "plans" / "gaoqing-2023.yaml"
     """The plan that new incidents start under; a running one keeps its own."""
 
-    data_dir: Path = Path("data")
+    data_dir: Path = Field(
+        Path("data"), validation_alias=AliasChoices("YAOAN_DATA", "YAOAN_DATA_DIR")
+    )
     """Where attachments, the vault's key and last good copies are kept."""
 
     vault_key_file: Path | None = None

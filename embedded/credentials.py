@@ -22,9 +22,9 @@ class Credential:
     token: str
 
     @property
-    def digest(self) -> bytes:
-        """SHA-256 of the token: all that the database ever holds of it."""
-        return hashlib.sha256(self.token.encode()).digest()
+    def digest(self) -> str:
+        """SHA-256 of the token in hexadecimal: all that the database ever holds of it."""
+        return hashlib.sha256(self.token.encode()).hexdigest()
 
 
 def ensure_credentials(data_dir: Path, seats: Sequence[tuple[str, str]]) -> list[Credential]:

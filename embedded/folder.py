@@ -92,6 +92,11 @@ class DataFolder:
         lock.flush()
         self._lock = lock
 
+    @property
+    def held(self) -> bool:
+        """Whether the lock is ours."""
+        return self._lock is not None
+
     def close(self) -> None:
         """Let go of the lock."""
         if self._lock is not None:

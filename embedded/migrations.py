@@ -34,8 +34,15 @@ async def migrate(dbmate: Path, url: str, space: str, log: Path) -> None:
             # By environment, not by argument: arguments are seen by everyone.
             env={"PATH": os.defpath, "DATABASE_URL": f"{url}{separator}sslmode=disable"},
             cwd="/",
+            start_new_session=True,
         )
-        status = await process.wait()
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            # Each migration is one transaction: what is under way is rolled back.
+            process.kill()
+            await process.wait()
+            raise
     if status != 0:
         words = log.read_text(errors="replace").strip().splitlines()
         raise Problem(

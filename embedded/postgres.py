@@ -53,6 +53,11 @@ class Postgres:
         self._options = dict(options or {})
         self._descriptors: list[int] = []
 
+    @property
+    def address(self) -> str:
+        """``host:port`` of the server."""
+        return f"{HOST}:{self._port}"
+
     def initialise(self, durable: bool = True) -> bool:
         """Make the database files if there are none; True when they were made.
 
@@ -92,6 +97,7 @@ class Postgres:
                     cwd="/",
                     env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
                     pass_fds=seen.descriptors,
+                    start_new_session=True,  # Ctrl-C is for us to act on
                 )
             finally:
                 password.unlink()

@@ -15,16 +15,22 @@ from embedded import processes
 from embedded.problem import Problem
 from embedded.user import User, launched
 
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 8.0
-"""Seconds between a death and the next start: doubled each time, within these bounds."""
-
-DEATHS_ALLOWED = 5
-DEATHS_WINDOW = 60.0
-"""More deaths than this within so many seconds, and the stack gives up."""
-
 Ready = Callable[[], Awaitable[None]]
 Report = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How deaths are borne; all times in seconds.
+
+    The pause before the next start doubles from ``first_pause`` to ``longest_pause``. More
+    than ``deaths`` deaths within ``window``, and the stack gives up.
+    """
+
+    first_pause: float = 0.25
+    longest_pause: float = 8.0
+    deaths: int = 5
+    window: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,10 @@ class Supervisor:
     status 1, when a child has died too often.
     """
 
-    def __init__(self, records: Path, report: Report) -> None:
+    def __init__(self, records: Path, report: Report, patience: Patience | None = None) -> None:
         self._records = records
         self._report = report
+        self._patience = patience or Patience()
         self._children: list[Child] = []
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._hurry = asyncio.Event()
@@ -182,24 +189,25 @@ class Supervisor:
     ) -> None:
         """Restart the child whenever it dies, until it does so too often."""
         name = child.program.name
-        deaths: deque[float] = deque(maxlen=DEATHS_ALLOWED + 1)
-        pause = FIRST_PAUSE
+        patience = self._patience
+        deaths: deque[float] = deque(maxlen=patience.deaths + 1)
+        pause = patience.first_pause
         while True:
             how = describe(await ended)
             now = time.monotonic()
-            if deaths and now - deaths[-1] > DEATHS_WINDOW:
-                pause = FIRST_PAUSE
+            if deaths and now - deaths[-1] > patience.window:
+                pause = patience.first_pause
             deaths.append(now)
-            if len(deaths) > DEATHS_ALLOWED and now - deaths[0] < DEATHS_WINDOW:
+            if len(deaths) > patience.deaths and now - deaths[0] < patience.window:
                 self._give_up(
-                    f"{name} has ended {len(deaths)} times within {DEATHS_WINDOW:.0f} s, the "
+                    f"{name} has ended {len(deaths)} times within {patience.window:.0f} s, the "
                     f"last time with {how}; its last words: “{child.last_words()}”; all of "
                     f"them are in {child.program.log}."
                 )
                 return
             self._report(name, f"ended ({how}); starting it again in {pause:g} s")
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, patience.longest_pause)
             await child.start()
             ended = asyncio.ensure_future(child.ended())
             try:

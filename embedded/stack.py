@@ -1,0 +1,260 @@
+"""The whole stack: started in order, watched, and ended in reverse order."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from embedded import binaries, ports, processes
+from embedded.credentials import ensure_credentials
+from embedded.folder import DataFolder
+from embedded.migrations import migrate
+from embedded.postgres import APPLICATION, MIGRATOR, Postgres
+from embedded.problem import Problem
+from embedded.supervisor import Program, Report, Supervisor
+from embedded.temporal import (
+    Temporal,
+    ensure_namespace,
+    ensure_search_attributes,
+    set_current_version,
+)
+from embedded.user import server_user
+from settings import ROOT, Settings, build_id
+from store.credentials import put_digests
+from store.plans import PlanError, load_plan
+from store.pool import open_pool
+from workflows.contracts import DEPLOYMENT, SEARCH_ATTRIBUTES
+
+START_SECONDS = 60.0
+"""How long a server may take to answer; after a crash PostgreSQL first repairs itself."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``yaoan up`` was asked for; port 0 means any that is free."""
+
+    data: Path
+    api_port: int = 8000
+    temporal_port: int = 7233
+    ui_port: int = 8233
+    pg_port: int = 5433
+
+
+class Stack:
+    """PostgreSQL, Temporal, worker and API on one data folder.
+
+    ``report`` is called with the name of a part and what happened to it. ``start`` and
+    ``stop`` run within one event loop, in the main thread: the kernel ties the children's
+    lives to the thread that started them.
+    """
+
+    def __init__(self, options: Options, report: Report) -> None:
+        self._options = options
+        self._report = report
+        self.folder = DataFolder(options.data)
+        self._postgres: Postgres | None = None
+        self._supervisor: Supervisor | None = None
+        self.api_port = 0
+        self.ui_port = 0
+
+    async def start(self) -> None:
+        """Start everything; returns when the API answers.
+
+        Raises ``Problem`` when something cannot be started; ``stop`` is to be called then too.
+        """
+        config = _settings()
+        found = binaries.find()
+        seats = _plan_seats(config.plan_file)
+        folder = self.folder
+        folder.open()
+        for name in processes.end_leftovers(folder.run):
+            self._report(name, "was left over from an earlier start and has been ended")
+        binaries.forget_copy(folder.run / "binaries")
+        chosen = ports.choose(
+            {
+                "PostgreSQL": ("--pg-port", self._options.pg_port),
+                "the Temporal server": ("--temporal-port", self._options.temporal_port),
+                "the Temporal UI": ("--ui-port", self._options.ui_port),
+                "the API": ("--api-port", self._options.api_port),
+            }
+        )
+        self.api_port, self.ui_port = chosen["the API"], chosen["the Temporal UI"]
+        postgres = self._postgres = self._make_postgres(found, chosen["PostgreSQL"])
+        vault_key = config.vault_key_file or folder.ensure_vault_key()
+        temporal = Temporal(
+            found.temporal,
+            chosen["the Temporal server"],
+            config.space,
+            database=folder.temporal(config.space),
+            ui_port=self.ui_port,
+        )
+        temporal.check()
+        # Up to here nothing was started, and nothing but the lock was touched.
+        supervisor = self._supervisor = Supervisor(folder.run, self._report)
+        await self._start_postgres(supervisor, postgres, found.dbmate, config.space)
+        url = postgres.url(APPLICATION, space=config.space)
+        await self._store_credentials(url, config.space, seats)
+        await self._start_temporal(supervisor, temporal)
+        env = self._environment(config, url, temporal.address, vault_key)
+        await self._start_worker(supervisor, temporal, env, config.task_queue)
+        await self._start_api(supervisor, env)
+
+    async def broken(self) -> None:
+        """Wait until a part has died too often; raises ``Problem`` then."""
+        assert self._supervisor is not None  # noqa: S101 - called after start
+        await asyncio.shield(self._supervisor.failed)
+
+    async def stop(self) -> None:
+        """End everything, the API first and PostgreSQL last."""
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+        if self._postgres is not None:
+            self._postgres.close()
+        if self.folder.held:
+            binaries.forget_copy(self.folder.run / "binaries")
+        self.folder.close()
+
+    def hurry(self) -> None:
+        """End what still runs without waiting for it."""
+        if self._supervisor is not None:
+            self._supervisor.hurry()
+
+    def pid(self, name: str) -> int | None:
+        """The process id of ``postgresql``, ``temporal``, ``worker`` or ``api``."""
+        return self._supervisor.pid(name) if self._supervisor is not None else None
+
+    def _make_postgres(self, found: binaries.Binaries, port: int) -> Postgres:
+        folder = self.folder
+        passwords = folder.passwords()
+        user = server_user(folder.postgres)
+        programs = binaries.reachable(found.postgres, user, folder.run / "binaries")
+        return Postgres(programs, folder.postgres, folder.sockets, port, passwords, user)
+
+    async def _start_postgres(
+        self, supervisor: Supervisor, server: Postgres, dbmate: Path, space: str
+    ) -> None:
+        """PostgreSQL with its roles, migrated."""
+        folder = self.folder
+        if server.initialise():
+            self._report("postgresql", "made its files")
+        program = server.program(folder.log("postgresql"))
+        await supervisor.start(program, server.ready, START_SECONDS)
+        await server.prepare([space])
+        self._report("postgresql", f"started on {server.address}")
+        await migrate(dbmate, server.url(MIGRATOR, space=space), space, folder.log("migrations"))
+        self._report("migrations", "applied")
+
+    async def _store_credentials(self, url: str, space: str, seats: list[tuple[str, str]]) -> None:
+        credentials = ensure_credentials(self.folder.root, seats)
+        pool = await open_pool(url, space, size=1, name="yaoan up")
+        try:
+            await put_digests(pool, [(one.digest, one.seat, one.body) for one in credentials])
+        finally:
+            await pool.close()
+
+    async def _start_temporal(self, supervisor: Supervisor, server: Temporal) -> None:
+        program = server.program(self.folder.log("temporal"))
+        await supervisor.start(program, server.ready, START_SECONDS)
+        client = await server.connect()
+        await ensure_namespace(client)
+        await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
+        self._report("temporal", f"started on {server.address}")
+
+    async def _start_worker(
+        self,
+        supervisor: Supervisor,
+        temporal: Temporal,
+        env: Mapping[str, str],
+        task_queue: str,
+    ) -> None:
+        build = build_id()
+
+        async def ready() -> None:
+            client = await temporal.connect()
+            await set_current_version(client, DEPLOYMENT, build, [task_queue], START_SECONDS)
+
+        await supervisor.start(self._python("worker", "worker", env, 20.0), ready, START_SECONDS)
+        self._report("worker", f"started, build {build}")
+
+    async def _start_api(self, supervisor: Supervisor, env: Mapping[str, str]) -> None:
+        address = f"http://{ports.HOST}:{self.api_port}/healthz"
+
+        async def ready() -> None:
+            # Not through a proxy that the environment may name: it is our own loopback.
+            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+                while True:
+                    try:
+                        if (await client.get(address)).is_success:
+                            return
+                    except httpx.HTTPError:
+                        pass
+                    await asyncio.sleep(0.05)
+
+        program = self._python("api", "embedded.serve_api", env, 15.0)
+        await supervisor.start(program, ready, START_SECONDS)
+        self._report("api", f"started on {ports.HOST}:{self.api_port}")
+
+    def _python(
+        self, name: str, module: str, env: Mapping[str, str], stop_seconds: float
+    ) -> Program:
+        return Program(
+            name=name,
+            command=[sys.executable, "-m", module],
+            log=self.folder.log(name),
+            env=env,
+            cwd=ROOT,
+            stop_seconds=stop_seconds,
+        )
+
+    def _environment(
+        self, config: Settings, url: str, temporal: str, vault_key: Path
+    ) -> dict[str, str]:
+        """What worker and API are told; their further settings pass through as they are."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TEMPORAL_", "PG")) and name != "YAOAN_DATA_DIR"
+        }
+        return inherited | {
+            "PYTHONUNBUFFERED": "1",
+            "YAOAN_SPACE": config.space,
+            "YAOAN_DATABASE_URL": url,
+            "YAOAN_DATA": str(self.folder.root),
+            "YAOAN_VAULT_KEY_FILE": str(vault_key.absolute()),
+            "YAOAN_PLAN_FILE": str(config.plan_file.absolute()),
+            "YAOAN_API_HOST": ports.HOST,
+            "YAOAN_API_PORT": str(self.api_port),
+            "TEMPORAL_ADDRESS": temporal,
+            "TEMPORAL_NAMESPACE": config.space,
+            # Not the profile of whoever starts us, which may point to another cluster.
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        }
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except (ValidationError, SettingsError) as error:
+        first = str(error).splitlines()
+        if isinstance(error, ValidationError):
+            fault = error.errors()[0]
+            name = "_".join(str(part) for part in fault["loc"][:1]).upper()
+            first = [f"YAOAN_{name}: {fault['msg']}"]
+        raise Problem(f"A setting in the environment is wrong: {first[0]}.") from None
+
+
+def _plan_seats(path: Path) -> list[tuple[str, str]]:
+    try:
+        plan = load_plan(path)
+    except PlanError as error:
+        raise Problem(
+            f"The plan cannot be used: {error.lines()[0]}; `yaoan plan check {path}` lists "
+            "everything that is wrong with it."
+        ) from None
+    return [(seat.id, seat.body) for seat in plan.seats]
