@@ -86,7 +86,9 @@ async def translated() -> AsyncIterator[None]:
     except _UNMIGRATED as error:
         raise NotMigrated(f"the schema is not migrated: {error}") from error
     except _GONE as error:
-        raise Unavailable(f"PostgreSQL is unavailable: {str(error) or type(error).__name__}") from error
+        raise Unavailable(
+            f"PostgreSQL is unavailable: {str(error) or type(error).__name__}"
+        ) from error
     except asyncpg.InterfaceError as error:
         # The driver has one class for a closed connection and for wrong use of its API.
         if "closed" in str(error) or "closing" in str(error):

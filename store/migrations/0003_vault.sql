@@ -1,7 +1,8 @@
 -- migrate:up
 
 -- Personal data and files, encrypted by the application. Each has a random key of its own, kept
--- wrapped by a master key that PostgreSQL never sees. Destroying the key is the purge: the row
+-- wrapped by a master key that PostgreSQL never sees. What is sealed is a nonce of 12 bytes and
+-- AES-256-GCM's ciphertext, bound to incident and reference. Destroying the key is the purge: the row
 -- stays as a tombstone, so that a reader learns that the data were destroyed and not mislaid.
 CREATE TABLE vault_key (
     incident text NOT NULL,
@@ -37,30 +38,29 @@ CREATE TABLE vault_person (
     reference text NOT NULL,
     kind text NOT NULL,
     digest text NOT NULL,
-    nonce bytea NOT NULL,
-    ciphertext bytea NOT NULL,
+    sealed bytea NOT NULL,
     created timestamptz NOT NULL,
     PRIMARY KEY (incident, reference),
     FOREIGN KEY (incident, reference) REFERENCES vault_key (incident, reference)
 );
 
--- Content-addressed: `sha256` is that of the plaintext, as the events name it.
+-- Content-addressed: `sha256` is that of the plaintext, as the events name it. The title is sealed
+-- as well: file names tell names.
 CREATE TABLE attachment (
     incident text NOT NULL,
     sha256 text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
     reference text NOT NULL,
     media_type text NOT NULL,
     size integer NOT NULL CHECK (size > 0),
-    title text NOT NULL,
-    nonce bytea NOT NULL,
-    ciphertext bytea NOT NULL,
+    title bytea NOT NULL,
+    sealed bytea NOT NULL,
     created timestamptz NOT NULL,
     PRIMARY KEY (incident, sha256),
     FOREIGN KEY (incident, reference) REFERENCES vault_key (incident, reference)
 );
 
 -- Ciphertext does not compress.
-ALTER TABLE attachment ALTER COLUMN ciphertext SET STORAGE EXTERNAL;
+ALTER TABLE attachment ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
 -- Who read what, and why.
 CREATE TABLE access_log (

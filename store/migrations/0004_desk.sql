@@ -35,7 +35,6 @@ CREATE TABLE intake_outbox (
     workflow_id text PRIMARY KEY,
     start json NOT NULL,
     received timestamptz NOT NULL,
-    attempts integer NOT NULL DEFAULT 0,
     failure text,
     started timestamptz
 );
@@ -44,7 +43,7 @@ CREATE INDEX intake_outbox_waiting ON intake_outbox (received) WHERE started IS 
 
 GRANT SELECT, INSERT, UPDATE (revoked) ON credential TO yaoan_app;
 GRANT SELECT, INSERT, UPDATE (read_at, read_by) ON inbox TO yaoan_app;
-GRANT SELECT, INSERT, UPDATE (attempts, failure, started) ON intake_outbox TO yaoan_app;
+GRANT SELECT, INSERT, UPDATE (failure, started) ON intake_outbox TO yaoan_app;
 
 -- migrate:down
 
