@@ -9,6 +9,7 @@ import typer
 
 from commands import plan
 from commands.grade import grade
+from commands.token import token
 
 app = typer.Typer(
     name="yaoan",
@@ -48,6 +49,7 @@ def up(
 
 app.add_typer(plan.app, name="plan")
 app.command()(grade)
+app.command()(token)
 
 
 def main() -> None:
