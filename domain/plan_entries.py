@@ -297,6 +297,8 @@ class ReportField(Strict):
 
     id: str
     name: Text
+    official: bool = False
+    """The telephone number of an official belongs here; elsewhere mobile numbers are refused."""
 
 
 class ReportForm(Strict):

@@ -19,6 +19,7 @@ from domain.incident import (  # noqa: F401
     common,
     merging,
     notices,
+    privacy,
     releases,
     reporting,
     response,
@@ -100,6 +101,7 @@ def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple
     Raises:
         Refusal: plan or state forbid the command; nothing has happened.
     """
+    envelope = privacy.guard(plan, envelope)
     command = envelope.command
     if (known := _handled(plan, state, envelope)) is not None:
         return known

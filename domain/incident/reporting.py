@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.base import Refusal
 from domain.grading import Findings, grade
+from domain.incident import privacy
 from domain.incident.commands import (
     Assess,
     CorrectFacts,
@@ -79,6 +80,8 @@ def intake(ctx: Context, command: Intake) -> Sequence[Fact]:
         flags.append("unknown_rules")
         kept = tuple(rule for rule in facts.other_rules if rule not in unknown)
         facts = facts.model_copy(update={"other_rules": kept})
+    if privacy.was_masked(command):
+        flags.append("personal_data_masked")
     return [
         Fact(
             IncidentReported(

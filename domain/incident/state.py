@@ -123,6 +123,8 @@ class Clock(Model):
     status: Literal["open", "met", "cancelled"] = "open"
     unrecorded_at: Moment | None = None
     met_at: Moment | None = None
+    met_recorded: Moment | None = None
+    """When the record learned of it: a late entry shows both times (E2)."""
     met_by: str | None = None
     verdict: Literal["on_time", "on_time_entered_late", "late"] | None = None
     late_by: timedelta | None = None
