@@ -1,0 +1,231 @@
+"""What the plan demands of an incident: which clocks ought to run, and until when.
+
+A pure function of plan, state and now; domain/clocks.py compares it with what was done.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from domain.base import beijing_day, day_start
+from domain.incident.rules import holds
+from domain.incident.state import Clock, Occasion, State
+from domain.plan import Obligation, Plan
+
+REPORTER = "reporter"
+"""As an owner: whoever reported the incident, for its own duty (3.2.2(1))."""
+TASK = "task"
+"""The obligation id of the clocks of tasks."""
+FIRST = "first"
+"""As the reference of an occasion: the first determination, or the first day of a daily duty."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A clock as the plan wants it."""
+
+    id: str
+    duty: str
+    clause: str
+    kind: str
+    owner: str
+    recipient: str | None
+    basis: datetime
+    due: datetime
+    readings: dict[str, datetime]
+    remind: tuple[timedelta, ...]
+    ref: str | None = None
+    level: str | None = None
+    day: date | None = None
+    since: datetime | None = None
+
+    def clock(self, now: datetime) -> Clock:
+        """The clock as it is opened at ``now``; reminders already past are not sent."""
+        return Clock.model_validate(
+            {
+                "id": self.id,
+                "obligation": self.duty,
+                "clause": self.clause,
+                "kind": self.kind,
+                "owner": self.owner,
+                "recipient": self.recipient,
+                "basis": self.basis,
+                "due": self.due,
+                "readings": self.readings,
+                "remind_at": self.remind_at(now),
+            }
+        )
+
+    def remind_at(self, now: datetime) -> tuple[datetime, ...]:
+        """The moments, after ``now``, at which the owner is reminded."""
+        return tuple(sorted(at for r in self.remind if (at := self.due - r) > now))
+
+
+def wanted(plan: Plan, state: State, now: datetime) -> dict[str, Wanted]:
+    """The clocks that ought to exist at ``now``, met or not."""
+    found: dict[str, Wanted] = {}
+    if state.phase in ("merged", "closed") or state.received_at is None:
+        return found
+    for duty in plan.obligations:
+        if state.phase == "dismissed" and duty.basis not in ("dismissed", "voided"):
+            continue
+        if not applies(state, duty):
+            continue
+        for occasion in occasions(plan, state, duty, now):
+            for recipient in recipients(plan, state, duty, occasion):
+                clock = _wanted(plan, state, duty, occasion, recipient)
+                found[clock.id] = clock
+    if state.phase != "dismissed":
+        for task in state.tasks.values():
+            if task.due is not None:
+                found[f"{TASK}:{task.id}"] = _task_clock(plan, task.id, state)
+        for key, carried in state.carried.items():
+            found.setdefault(key, _carried(plan, key, carried))
+    return found
+
+
+def applies(state: State, duty: Obligation) -> bool:
+    """Whether ``duty`` is in force for this incident at all (levels apart)."""
+    facts = state.facts
+    if not duty.enabled and (facts is None or duty.id not in facts.other_rules):
+        return False
+    if duty.reporters and (state.caller is None or state.caller.kind not in duty.reporters):
+        return False
+    return all(holds(state, condition) for condition in duty.when)
+
+
+def occasions(plan: Plan, state: State, duty: Obligation, now: datetime) -> Iterator[Occasion]:
+    """The moments that start ``duty``, each with the key of its clock."""
+    found: tuple[Occasion, ...] = ()
+    match duty.basis:
+        case "day":
+            yield from _days(state, duty, now)
+            return
+        case "discovered":
+            if state.discovered_at:
+                found = (Occasion(key="", at=state.discovered_at, level=state.level),)
+        case "learned":
+            if state.learned:
+                at = min(claim.at for claim in state.learned)
+                found = (Occasion(key="", at=at, level=state.level),)
+        case "received":
+            if state.received_at:
+                found = (Occasion(key="", at=state.received_at, level=state.level),)
+        case "determined" | "occurred_level":
+            found = tuple(
+                Occasion(key=str(d.seq), at=d.at, level=d.level, ref="first" if d.first else None)
+                for d in state.determinations
+            )
+        case basis:
+            found = state.occasions.get(basis, ())
+    for occasion in found:
+        if not duty.levels or occasion.level in duty.levels:
+            yield occasion
+
+
+def _days(state: State, duty: Obligation, now: datetime) -> Iterator[Occasion]:
+    """Every Beijing calendar day on which the level holds, up to today (3.2.3(2), 4.6.2(1))."""
+    seen: set[date] = set()
+    for period in state.held:
+        if period.level not in duty.levels or (duty.responding and not period.responding):
+            continue
+        day = beijing_day(period.since)
+        # The day on which the level ends asks for no report of its own any more.
+        last = beijing_day(now) if period.until is None else beijing_day(period.until)
+        while day < last or (day == last and period.until is None):
+            if day not in seen:
+                seen.add(day)
+                start = max(period.since, day_start(day))
+                yield Occasion(key=day.isoformat(), at=start, level=period.level)
+            day += timedelta(days=1)
+
+
+def recipients(
+    plan: Plan, state: State, duty: Obligation, occasion: Occasion
+) -> tuple[str | None, ...]:
+    """To whom ``duty`` is owed; a duty to nobody in particular is owed to None."""
+    found: list[str | None] = []
+    for recipient in duty.recipients or (None,):
+        if recipient == "told":
+            report = state.reports.get(occasion.ref or "")
+            told = {g.recipient for g in report.given} if report else state.told
+            found.extend(sorted(b for b in told if plan.body_by_id[b].tier != "county"))
+            found.extend(sorted(b for b in told if plan.body_by_id[b].tier == "county"))
+        elif recipient == "filing":
+            for rule in plan.releases:
+                if rule.level == (occasion.level or plan.level_ids[-1]):
+                    found.extend(rule.file_with)
+        else:
+            found.append(recipient)
+    return tuple(found)
+
+
+def _wanted(
+    plan: Plan, state: State, duty: Obligation, occasion: Occasion, recipient: str | None
+) -> Wanted:
+    day = date.fromisoformat(occasion.key) if duty.basis == "day" else None
+    readings: dict[str, datetime] = {}
+    if day is not None:
+        due = day_start(day + timedelta(days=1))
+        if state.daily_hour is not None:
+            by_order = day_start(day) + timedelta(hours=state.daily_hour)
+            # An order cannot ask for a report before the duty of that day began.
+            due = by_order if by_order > occasion.at else due
+    else:
+        within = duty.within or timedelta()
+        due = occasion.at + within
+        if duty.basis == "determined" and occasion.ref == "first" and state.received_at:
+            readings = {"receipt": state.received_at + within, "determination": due}
+            choice = plan.choice(duty.reading) if duty.reading else "determination"
+            due = min(readings.values()) if choice == "earlier" else readings[choice or "receipt"]
+    remind = duty.remind if duty.remind is not None else getattr(plan.reminders, duty.kind)
+    return Wanted(
+        id="/".join(part for part in (duty.id, recipient, occasion.key) if part),
+        duty=duty.id,
+        clause=duty.clause,
+        kind=duty.kind,
+        owner=duty.owner,
+        recipient=recipient,
+        basis=occasion.at,
+        due=due,
+        readings=readings,
+        remind=remind,
+        ref=occasion.ref if occasion.ref != "first" else None,
+        level=occasion.level,
+        day=day,
+        since=occasion.at if duty.since == "basis" and day is None else None,
+    )
+
+
+def _task_clock(plan: Plan, task_id: str, state: State) -> Wanted:
+    task = state.tasks[task_id]
+    return Wanted(
+        id=f"{TASK}:{task.id}",
+        duty=TASK,
+        clause=task.clause,
+        kind="internal",
+        owner=task.owner,
+        recipient=None,
+        basis=task.assigned_at,
+        due=task.due or task.assigned_at,
+        readings={},
+        remind=plan.reminders.internal,
+        ref=task.id,
+    )
+
+
+def _carried(plan: Plan, key: str, clock: Clock) -> Wanted:
+    duty = plan.obligation_by_id[clock.obligation]
+    return Wanted(
+        id=key,
+        duty=clock.obligation,
+        clause=clock.clause,
+        kind=clock.kind,
+        owner=clock.owner,
+        recipient=clock.recipient,
+        basis=clock.basis,
+        due=clock.due,
+        readings=clock.readings,
+        remind=getattr(plan.reminders, clock.kind),
+        since=clock.basis if duty.since == "basis" else None,
+    )
