@@ -1,0 +1,144 @@
+"""The application: ``uvicorn --factory api.app:create_app``."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from temporalio.client import Client
+
+from api import docs, problems
+from api.middleware import Guard
+from api.pages import STATIC
+from api.routes import (
+    attachments,
+    audit,
+    commands,
+    grading,
+    health,
+    incidents,
+    notices,
+    persons,
+    plan,
+    reports,
+    stream,
+)
+from api.space import Space, connect
+from api.starter import Starter
+from domain.plan import Plan
+from settings import Settings
+from settings import settings as process_settings
+from store.plans import load_plan
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "/api/v1"
+MAX_BODY: Final = 1024 * 1024
+"""The largest JSON body, in bytes; attachments have their own limit."""
+SLICES = (
+    incidents,
+    # Before the uniform commands come those with a vault, for their paths are alike.
+    attachments,
+    persons,
+    reports,
+    commands,
+    notices,
+    grading,
+    plan,
+    audit,
+    stream,
+)
+
+
+def space_router(space: Space, base: str = PREFIX) -> APIRouter:
+    """Every route of ``space`` as mounted under ``base``; a drill mounts them a second time."""
+    made = APIRouter(prefix=base)
+    for part in SLICES:
+        made.include_router(part.router(space, base))
+    return made
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    plan_in_force: Plan | None = None,
+    connect_temporal: Callable[[], Awaitable[Client]] = connect,
+) -> FastAPI:
+    """The API of one space.
+
+    Args:
+        settings: those of the process unless given.
+        plan_in_force: the plan for new incidents; read from ``settings.plan_file`` unless given.
+        connect_temporal: gives a client; it may be lazy, so that no server is needed yet.
+
+    Raises:
+        store.plans.PlanError: the plan file is not a valid plan.
+    """
+    chosen = settings or process_settings()
+    space = Space(chosen, plan_in_force or load_plan(chosen.plan_file), connect_temporal)
+    starter = Starter(space)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await space.start()
+        await space.tokens.refresh()
+        starter.start()
+        try:
+            yield
+        finally:
+            await starter.stop()
+            await space.close()
+
+    app = FastAPI(
+        title="药安 yaoan",
+        version=_version(),
+        description=(
+            "县药品安全事件应急响应。错误一律为 application/problem+json,"
+            "预案不允许的操作注明条款。Durable incident response for a county's "
+            "drug-safety emergency plan."
+        ),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.space = space
+    app.include_router(health.router(space, ""))
+    app.include_router(space_router(space))
+    app.include_router(docs.router(chosen.swagger_ui))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Guard, max_body=MAX_BODY, max_upload=chosen.attachment_max_bytes)
+    problems.install(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("yaoan")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The description, with the problem's schema that every operation refers to."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        template = "#/components/schemas/{model}"
+        problem = problems.ProblemBody.model_json_schema(ref_template=template)
+        schemas.update(problem.pop("$defs", {}))
+        schemas["ProblemBody"] = problem
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        app.openapi_schema = made
+    return app.openapi_schema

@@ -1,0 +1,125 @@
+"""The call sheet (E4): whom to call, by when, what to say, and boxes for who answered."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.pages import render
+from api.schemas import UNKNOWN
+from domain.base import beijing_text
+from domain.incident.notices import DRILL_MARK
+from domain.incident.state import Clock, State
+from domain.plan import Plan
+from workflows.contracts import INCIDENTS_SPACE
+
+KIND_ZH = {"statutory": "法定", "internal": "内控"}
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One duty towards a recipient."""
+
+    name: str
+    clause: str
+    kind: str
+    due: datetime
+    overdue: bool
+    reading: str | None
+    """How the provision is read while its interpretation is pending (7.2)."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: it can meet every duty to its recipient (E3)."""
+
+    recipient: str
+    upward: bool
+    owed: tuple[Owed, ...]
+
+    @property
+    def due(self) -> datetime:
+        """When the earliest of the duties is due."""
+        return min(owed.due for owed in self.owed)
+
+
+def calls(plan: Plan, state: State, now: datetime) -> tuple[Call, ...]:
+    """The calls still to be made, upward ones first, then by due time."""
+    by_recipient: dict[str, list[Clock]] = defaultdict(list)
+    for clock in state.open_clocks:
+        if clock.recipient in plan.body_by_id and clock.owner in plan.body_by_id:
+            by_recipient[clock.recipient].append(clock)
+    made = [
+        Call(
+            recipient=plan.body_by_id[recipient].name.zh,
+            upward=_upward(plan, recipient),
+            owed=tuple(_owed(plan, clock, now) for clock in clocks),
+        )
+        for recipient, clocks in by_recipient.items()
+    ]
+    return tuple(sorted(made, key=lambda call: (not call.upward, call.due, call.recipient)))
+
+
+def _upward(plan: Plan, recipient: str) -> bool:
+    body = plan.body_by_id[recipient]
+    government = {plan.government, plan.command}
+    return (
+        body.tier in ("city", "province", "nation")
+        or body.id in government
+        or body.part_of in government
+    )
+
+
+def _owed(plan: Plan, clock: Clock, now: datetime) -> Owed:
+    duty = plan.obligation_by_id.get(clock.obligation)
+    reading = duty.reading if duty else None
+    return Owed(
+        name=duty.name.zh if duty else clock.obligation,
+        clause=clock.clause,
+        kind=KIND_ZH[clock.kind],
+        due=clock.due,
+        overdue=clock.due < now,
+        reading=plan.reading_by_id[reading].reading.zh
+        if reading is not None and plan.pending(reading)
+        else None,
+    )
+
+
+def summary(plan: Plan, state: State) -> str:
+    """What is known, in one paragraph that can be read out; without personal data."""
+    facts, caller = state.facts, state.caller
+    if facts is None or caller is None:
+        return UNKNOWN
+    kinds = {kind.id: kind.name.zh for kind in plan.reporters}
+    level = plan.level_by_id[state.level].name.zh if state.level else "尚未定级"
+    parts = [
+        f"{beijing_text(facts.learned_at)},我单位获知一起药品安全事件",
+        f"(报告来源:{caller.unit or kinds.get(caller.kind, caller.kind)})。",
+        f"涉及产品:{facts.drug or UNKNOWN}",
+        f",批号{'、'.join(facts.lots)}" if facts.lots else "",
+        f",生产企业{facts.manufacturer}" if facts.manufacturer else "",
+        f"。地点:{facts.place}。人员情况:{facts.people}。",
+        f"主要症状:{facts.symptoms}。" if facts.symptoms else "",
+        f"已采取措施:{facts.measures}。" if facts.measures else "",
+        f"初步研判:{level}。",
+        "" if state.verified == "confirmed" else "以上情况待核实,后续情况续报。",
+    ]
+    return "".join(parts).replace("。。", "。")
+
+
+def page(plan: Plan, state: State, now: datetime) -> str:
+    """The call sheet as HTML."""
+    drill = "" if state.space == INCIDENTS_SPACE else DRILL_MARK
+    own = plan.body_by_id[plan.regulator].name.zh
+    text = summary(plan, state)
+    return render(
+        "call_sheet.html",
+        drill=drill,
+        plan=plan,
+        state=state,
+        now=now,
+        calls=calls(plan, state, now),
+        aloud=f"{drill}您好,这里是{own},现报告一起药品安全事件,事件编号{state.incident}。{text}"
+        "请问您的姓名和职务?我做一下登记。",
+        chat=f"{drill}【药品安全事件报告】编号{state.incident}:{text}报告单位:{own}。收到请回复。",
+        unknown=UNKNOWN,
+    )

@@ -1,0 +1,80 @@
+"""The inbox of one's own body."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
+
+from api.deps import dependencies
+from api.intake import Key
+from api.problems import documented
+from api.security import Actor
+from api.space import Space
+from domain.base import Text
+from store import inbox
+
+
+class InboxItem(BaseModel):
+    """A notice as its recipient sees it."""
+
+    id: int
+    incident: str
+    notice: str
+    statutory: bool
+    title: Text
+    text: Text
+    queued_at: datetime
+    read_at: datetime | None
+    read_by: str | None
+
+
+class InboxPage(BaseModel):
+    """A part of the inbox, newest first; ``before`` gives the next."""
+
+    items: list[InboxItem]
+    before: int | None
+
+
+def router(space: Space, base: str) -> APIRouter:
+    """The routes of this slice, for ``space``, mounted under ``base``."""
+    made = APIRouter(tags=["inbox"])
+    deps = dependencies(space)
+    caller = Annotated[Actor, deps.actor]
+
+    @made.get(
+        "/inbox",
+        operation_id=f"{space.name}_list_inbox",
+        summary="本单位收件箱",
+        responses=documented(401, 422, 503),
+    )
+    async def list_inbox(
+        actor: caller,
+        unread: bool | None = None,
+        before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> InboxPage:
+        """The notices to one's own body, newest first."""
+        found = await inbox.list_messages(
+            await space.pool(), body=actor.body, unread=unread, before=before, limit=limit
+        )
+        items = [InboxItem.model_validate(message, from_attributes=True) for message in found]
+        return InboxPage(items=items, before=items[-1].id if len(items) == limit else None)
+
+    @made.post(
+        "/inbox/{message}/read",
+        status_code=204,
+        operation_id=f"{space.name}_mark_read",
+        summary="标记已读",
+        responses=documented(400, 401, 404, 413, 422, 503),
+    )
+    async def mark_read(
+        actor: caller,
+        _key: Annotated[Key, deps.key],
+        message: Annotated[int, Path(ge=1, le=2**53)],
+    ) -> None:
+        """Keep who read a notice first. To acknowledge it on record, use acknowledge-notice."""
+        by = actor.person or actor.seat
+        await inbox.mark_read(await space.pool(), message, actor.body, space.now(), by)
+
+    return made

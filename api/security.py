@@ -1,0 +1,198 @@
+"""Who is asking: bearer tokens, and what each kind of seat may read.
+
+Only SHA-256 digests of tokens are known here. They are refreshed from PostgreSQL and copied to
+disk, so that people can still act while the database is down.
+"""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict
+
+from api.problems import Problem
+from domain.plan import Plan, SeatKind
+from store.credentials import Row, load_copy, save_copy
+from store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+Load = Callable[[], Awaitable[Iterable[Row]]]
+
+REFRESH_SECONDS: Final = 30.0
+"""How long a revoked token may still work, and a new one may not yet."""
+UNKNOWN_SECONDS: Final = 1.0
+"""A token nobody knows causes at most one extra look at the database in this time."""
+_PERSON = re.compile(r"^[^\x00-\x1f\x7f]{1,100}$")
+
+ACTS_FOR_ALL: Final[frozenset[SeatKind]] = frozenset({"duty", "office", "command", "government"})
+"""Seats that lead the response read everything of it."""
+READS_AUDIT: Final[frozenset[SeatKind]] = frozenset({"administrator", "office", "duty"})
+
+
+class Actor(BaseModel):
+    """Whoever holds a seat now; ``person`` is what the caller says in ``X-Person``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seat: str
+    body: str
+    kind: SeatKind
+    person: str | None = None
+
+    @property
+    def sees_all_incidents(self) -> bool:
+        """A reporter sees only what it reported itself."""
+        return self.kind != "reporter"
+
+    @property
+    def sees_names(self) -> bool:
+        """Whether names of officials who decided, signed or took a call are shown."""
+        return self.kind not in ("reporter", "observer")
+
+    @property
+    def reads_persons(self) -> bool:
+        """Whether the seat may read personal data of victims at all, for a stated reason."""
+        return self.kind in ACTS_FOR_ALL
+
+    @property
+    def reads_audit(self) -> bool:
+        """Whether the seat may read the refusals."""
+        return self.kind in READS_AUDIT
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Tokens:
+    """The tokens' digests in memory, with their last good copy on disk."""
+
+    def __init__(self, plan: Plan, copy: Path, load: Load) -> None:
+        self._plan = plan
+        self._copy = copy
+        self._load = load
+        self._rows: dict[str, tuple[str, str]] = {}
+        self._refreshed = -REFRESH_SECONDS
+        self._looked = -UNKNOWN_SECONDS
+
+    async def refresh(self) -> bool:
+        """Take the digests from the database; False when it cannot be reached."""
+        try:
+            rows = list(await self._load())
+        except StoreError as error:
+            log.warning("tokens not refreshed: %s", type(error).__name__)
+            if not self._rows:
+                self._read_copy()
+            # Not at once again: each look at a dead database costs its time-out.
+            self._refreshed = time.monotonic() - REFRESH_SECONDS + 5
+            return False
+        fresh = {row.digest: (row.seat, row.body) for row in rows}
+        if fresh != self._rows:
+            self._rows = fresh
+            self._write_copy(rows)
+        self._refreshed = time.monotonic()
+        return True
+
+    async def find(self, token: str) -> tuple[str, str] | None:
+        """Seat and body of ``token``."""
+        now = time.monotonic()
+        if now - self._refreshed >= REFRESH_SECONDS:
+            await self.refresh()
+        # A look-up by digest tells a guesser nothing: he would have to guess the digest's
+        # pre-image, and tokens are random.
+        found = self._rows.get(digest_of(token))
+        if found is None and now - self._looked >= UNKNOWN_SECONDS:
+            self._looked = now
+            await self.refresh()
+            found = self._rows.get(digest_of(token))
+        return found
+
+    def _read_copy(self) -> None:
+        try:
+            self._rows = {row.digest: (row.seat, row.body) for row in load_copy(self._copy)}
+        except (OSError, ValueError) as error:
+            log.error("no copy of the tokens can be read: %s", type(error).__name__)
+
+    def _write_copy(self, rows: list[Row]) -> None:
+        try:
+            save_copy(self._copy, rows)
+        except OSError as error:
+            log.error("the copy of the tokens cannot be written: %s", type(error).__name__)
+
+    def actor(self, seat: str, body: str, person: str | None) -> Actor | None:
+        """The actor of a token's seat, None when the plan no longer has the seat."""
+        held = self._plan.seat_by_id.get(seat)
+        if held is None:
+            return None
+        return Actor(seat=seat, body=body, kind=held.kind, person=person)
+
+
+def _unauthorised(zh: str, en: str, *, page: bool) -> Problem:
+    # A browser asks for the token itself only when it is offered Basic.
+    scheme = 'Basic realm="yaoan", charset="UTF-8"' if page else 'Bearer realm="yaoan"'
+    return Problem(401, "not_authenticated", zh, en, headers={"WWW-Authenticate": scheme})
+
+
+def _token(request: Request, *, page: bool) -> str | None:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip() or None
+    if page and scheme.lower() == "basic":
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+            return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
+    return None
+
+
+def _person(request: Request) -> str | None:
+    given = request.headers.get("X-Person")
+    if given is None:
+        return None
+    # Header bytes are Latin-1; Chinese names come percent-encoded or as raw UTF-8.
+    with contextlib.suppress(UnicodeEncodeError, UnicodeDecodeError):
+        given = given.encode("latin-1").decode()
+    person = unquote(given).strip()
+    if not _PERSON.match(person):
+        raise Problem(
+            400,
+            "bad_person",
+            "X-Person 须为 1 至 100 个字符的姓名(UTF-8 百分号编码)。",
+            "X-Person must be a name of 1 to 100 characters, percent-encoded UTF-8",
+        )
+    return person
+
+
+async def authenticate(tokens: Tokens, request: Request, *, page: bool = False) -> Actor:
+    """The actor of ``request``.
+
+    Args:
+        page: a printable page, opened in a browser: the token may also come as the password
+            of HTTP Basic. Only safe methods accept that, so no foreign page can act with it.
+
+    Raises:
+        Problem: 401 without a known token.
+    """
+    token = _token(request, page=page)
+    if token is None:
+        raise _unauthorised(
+            "请在 Authorization 头中提供 Bearer 令牌。",
+            "send a bearer token in the Authorization header",
+            page=page,
+        )
+    found = await tokens.find(token)
+    actor = tokens.actor(*found, _person(request)) if found else None
+    if actor is None:
+        raise _unauthorised(
+            "令牌无效或已停用。", "the token is unknown or no longer valid", page=page
+        )
+    return actor

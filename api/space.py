@@ -1,0 +1,120 @@
+"""What the routes of one space share: its plan, database, Temporal, tokens and clock."""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from api.gateway import Gateway
+from api.owners import Owners
+from api.problems import unavailable
+from api.record import Record
+from api.security import Tokens
+from api.temporal import Temporal
+from domain.plan import Plan
+from settings import Settings, temporal_config
+from store.credentials import Row, load_digests
+from store.pool import Pool, open_pool
+from store.vault import Vault
+from store.watch import Watcher
+
+log = logging.getLogger(__name__)
+
+
+def wall_clock() -> datetime:
+    """Now, as the space of real incidents takes it: UTC."""
+    return datetime.now(UTC)
+
+
+async def connect() -> Client:
+    """A client as Temporal's environment says; it needs no server until the first call."""
+    return await Client.connect(
+        **temporal_config(), data_converter=pydantic_data_converter, lazy=True
+    )
+
+
+class Space:
+    """One space: a Temporal namespace and a PostgreSQL schema of the same name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        connect: Callable[[], Awaitable[Client]] = connect,
+        now: Callable[[], datetime] = wall_clock,
+    ) -> None:
+        """Nothing is opened here: a process must start while everything else is down."""
+        self.name = settings.space
+        self.settings = settings
+        self.plan = plan
+        self.now = now
+        self._pool: Pool | None = None
+        self._opening = asyncio.Lock()
+        self._vault: Vault | None = None
+        self.temporal = Temporal(connect)
+        self.tokens = Tokens(
+            plan, settings.data_dir / f"tokens-{self.name}.json", self._load_digests
+        )
+        self.watcher = Watcher(settings.database_url.get_secret_value(), self.name)
+        self.record = Record(self.pool, self.watcher, self.name)
+        self.owners = Owners(self.record, self.temporal)
+        self.gateway = Gateway(
+            self.temporal, plan, self.name, settings.task_queue, self.record.ended
+        )
+
+    async def pool(self) -> Pool:
+        """The connections to this space's schema; opening them needs no server."""
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await open_pool(
+                    self.settings.database_url.get_secret_value(), self.name, name="yaoan-api"
+                )
+        return self._pool
+
+    async def start(self) -> None:
+        """Begin to listen for changes."""
+        await self.watcher.start()
+
+    async def close(self) -> None:
+        """Stop listening, and give the connections back."""
+        await self.watcher.stop()
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def _load_digests(self) -> list[Row]:
+        return await load_digests(await self.pool())
+
+    def vault(self) -> Vault:
+        """The vault of personal data and files.
+
+        Raises:
+            Problem: 503, its key cannot be read.
+        """
+        if self._vault is None:
+            try:
+                self._vault = Vault(self.settings.vault_key_path.read_bytes())
+            except (OSError, ValueError) as error:
+                log.error("the vault's key cannot be read: %s", type(error).__name__)
+                raise unavailable(
+                    "vault_unavailable",
+                    "加密存储暂时无法使用,请先在纸上记录个人信息和材料。",
+                    "the vault cannot be used now: keep personal data and files on paper",
+                ) from error
+        return self._vault
+
+    def fingerprint(self, payload: bytes) -> str:
+        """A digest of what was sent that tells nobody what it was.
+
+        It stands in Temporal's memo, and a plain hash of a telephone number can be guessed.
+        """
+        try:
+            key = self.settings.vault_key_path.read_bytes()
+        except OSError:
+            key = b""
+        key = hashlib.sha256(b"yaoan fingerprint\x00" + key).digest()
+        return hmac.new(key, payload, hashlib.sha256).hexdigest()
