@@ -33,6 +33,8 @@ DAY_TURN = "day"
 _REPORTS = frozenset({"report.initial", "report.progress", "report.urgent", "report.summary"})
 _REFERRING = frozenset({"report.filing", "report.correction", "settlement", "notice", "task"})
 """Acts that meet a duty only about the very thing that started it."""
+INFORMS = "informed"
+"""The subject of a notice that itself does what the duty asks for; see notices.py."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,6 @@ class Done:
     recorded: datetime
     by: str
     ref: str
-    level: str | None = None
     day: date | None = None
     theirs: bool = False
     """Done by the reporter for its own duty, not by the county."""
@@ -67,7 +68,6 @@ def acts(plan: Plan, state: State) -> list[Done]:
                         recorded=given.recorded,
                         by=report.id,
                         ref=report.about or report.id,
-                        level=report.level,
                         day=report.day or beijing_day(given.at),
                     )
                 )
@@ -83,7 +83,8 @@ def acts(plan: Plan, state: State) -> list[Done]:
             at, recorded = resource.settled_at, resource.settled_recorded
             done.append(Done("settlement", None, at, recorded, resource.id, resource.id))
     for notice in state.notices.values():
-        if notice.accepted_at and notice.accepted_recorded:
+        # A reminder of a duty tells nobody what the duty is about.
+        if notice.subject == INFORMS and notice.accepted_at and notice.accepted_recorded:
             at, recorded = notice.accepted_at, notice.accepted_recorded
             done.extend(
                 Done("notice", notice.recipient, at, recorded, notice.id, ref)
@@ -92,9 +93,10 @@ def acts(plan: Plan, state: State) -> list[Done]:
     for task in state.tasks.values():
         if task.done_at and task.done_recorded:
             done.append(Done("task", None, task.done_at, task.done_recorded, task.id, task.id))
-    if state.caller and state.received_at:
-        at = state.received_at
-        done.append(Done("intake", plan.regulator, at, at, "intake", "", theirs=True))
+    if state.caller and state.received_at and state.learned:
+        # As it was first taken down: what we learned ourselves before is not the reporter's merit.
+        at, recorded = state.learned[0].at, state.received_at
+        done.append(Done("intake", plan.regulator, at, recorded, "intake", "", theirs=True))
     done.extend(
         Done("report.any", g.recipient, g.at, g.recorded, "reporter", "", theirs=True)
         for g in state.reporter_gave
@@ -120,18 +122,15 @@ def meets(plan: Plan, clock: Wanted, done: Done) -> bool:
         if about is not None and done.ref != about:
             return False
     if clock.day is not None:
-        if done.act == "report.initial" and _progress_only(plan, duty):
+        if done.act == "report.initial" and not (clock.first_day and _initial_counts(plan, duty)):
             return False
-        return done.day == clock.day
-    if clock.since is not None and done.at < clock.since:
-        # A report that already said so gravely has told the recipient what this duty is about.
-        return done.level is not None and plan.rank(done.level) >= plan.rank(clock.level) > 0
-    return True
+        return done.day == clock.day <= beijing_day(done.at)
+    return clock.since is None or done.at >= clock.since
 
 
-def _progress_only(plan: Plan, duty: Obligation) -> bool:
-    """Whether the reading in force lets nothing but a progress report meet a daily duty."""
-    return duty.reading is not None and plan.choice(duty.reading) == "progress_only"
+def _initial_counts(plan: Plan, duty: Obligation) -> bool:
+    """Whether the initial report meets a daily duty on its first day, by the reading in force."""
+    return duty.reading is None or plan.choice(duty.reading) != "progress_only"
 
 
 def changes(plan: Plan, state: State, now: datetime) -> list[Fact]:
@@ -148,7 +147,7 @@ def changes(plan: Plan, state: State, now: datetime) -> list[Fact]:
             candidates = [done for group in by_recipient.values() for done in group]
         met = min(
             (done for done in candidates if meets(plan, clock, done)),
-            key=lambda done: (done.at, done.recorded),
+            key=lambda done: _merit(done, clock.due),
             default=None,
         )
         facts.extend(_difference(clock, on_record, met, now))
@@ -159,6 +158,11 @@ def changes(plan: Plan, state: State, now: datetime) -> list[Fact]:
         if on_record.status == "open" and key not in want:
             facts.append(Fact(ClockCancelled(clock=key, reason=reason), on_record.clause, now))
     return facts
+
+
+def _merit(done: Done, due: datetime) -> tuple[object, ...]:
+    """Best first: what was done in time and on record in time settles a duty beyond question."""
+    return (done.at > due, done.at <= due < done.recorded, done.at, done.recorded)
 
 
 def _difference(
@@ -174,16 +178,19 @@ def _difference(
                 due=clock.due,
                 readings=clock.readings,
                 remind_at=clock.remind_at(now),
-                reason="earlier" if clock.due < on_record.due else "by decision",
+                reason=_moved(clock.due, on_record.due),
             ),
             clock.clause,
             now,
         )
     if met is None:
         if on_record is not None and on_record.status != "open":
-            yield Fact(
-                ClockReopened(clock=clock.id, reason=f"was {on_record.status}"), clock.clause, now
+            reopened = ClockReopened(
+                clock=clock.id,
+                reason=f"was {on_record.status}",
+                remind_at=clock.remind_at(now),
             )
+            yield Fact(reopened, clock.clause, now)
         return
     late_by = met.at - clock.due if met.at > clock.due else None
     entered_late = met.recorded > clock.due
@@ -208,6 +215,12 @@ def _difference(
             clock.clause,
             met.at,
         )
+
+
+def _moved(due: datetime, before: datetime) -> str:
+    if due == before:
+        return "basis corrected"
+    return "earlier" if due < before else "by decision"
 
 
 def passing(state: State, now: datetime) -> list[Fact]:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from domain.base import beijing_day, day_start
 from domain.incident.rules import holds
-from domain.incident.state import Clock, Occasion, State
+from domain.incident.state import Clock, Held, Occasion, State
 from domain.plan import Obligation, Plan
 
 REPORTER = "reporter"
@@ -35,8 +35,8 @@ class Wanted:
     readings: dict[str, datetime]
     remind: tuple[timedelta, ...]
     ref: str | None = None
-    level: str | None = None
     day: date | None = None
+    first_day: bool = False
     since: datetime | None = None
 
     def clock(self, now: datetime) -> Clock:
@@ -104,40 +104,84 @@ def occasions(plan: Plan, state: State, duty: Obligation, now: datetime) -> Iter
         case "discovered":
             if state.discovered_at:
                 found = (Occasion(key="", at=state.discovered_at, level=state.level),)
-        case "learned":
-            if state.learned:
-                at = min(claim.at for claim in state.learned)
+        case "learned" | "received":
+            # Whoever reports to us makes us know: 接报 is never later than 获知, however late
+            # it was typed.
+            if (at := known_at(state)) is not None:
                 found = (Occasion(key="", at=at, level=state.level),)
-        case "received":
-            if state.received_at:
-                found = (Occasion(key="", at=state.received_at, level=state.level),)
         case "determined" | "occurred_level":
             found = tuple(
-                Occasion(key=str(d.seq), at=d.at, level=d.level, ref="first" if d.first else None)
+                Occasion(key=str(d.seq), at=d.at, level=d.level, ref=FIRST if d.first else None)
                 for d in state.determinations
             )
         case basis:
             found = state.occasions.get(basis, ())
     for occasion in found:
-        if not duty.levels or occasion.level in duty.levels:
+        level = _response_at(state, occasion.at) if duty.responding else occasion.level
+        if not duty.levels or level in duty.levels:
             yield occasion
+
+
+def known_at(state: State) -> datetime | None:
+    """The earliest moment at which we found out, learned or were told (3.2.2(1)).
+
+    A report that we gave proves that we knew by then, whatever knowledge time was claimed.
+    """
+    if state.received_at is None:
+        return None
+    told = (g.at for r in state.reports.values() if not r.voided for g in r.given if not g.voided)
+    return min((*(claim.at for claim in state.learned), *told, state.received_at))
+
+
+def _response_at(state: State, at: datetime) -> str | None:
+    """The level of the response that was running at that moment."""
+    for period in reversed(state.held):
+        if period.since <= at and (period.until is None or at < period.until):
+            return period.response
+    return None
 
 
 def _days(state: State, duty: Obligation, now: datetime) -> Iterator[Occasion]:
     """Every Beijing calendar day on which the level holds, up to today (3.2.3(2), 4.6.2(1))."""
     seen: set[date] = set()
-    for period in state.held:
-        if period.level not in duty.levels or (duty.responding and not period.responding):
-            continue
-        day = beijing_day(period.since)
-        # The day on which the level ends asks for no report of its own any more.
-        last = beijing_day(now) if period.until is None else beijing_day(period.until)
-        while day < last or (day == last and period.until is None):
-            if day not in seen:
+    for span in _spans(state, duty):
+        day = beijing_day(span.since)
+        last = beijing_day(span.until or now)
+        while day <= last:
+            start = max(span.since, day_start(day))
+            # The day on which the level ends asks for no report any more, unless it was due.
+            if day not in seen and (
+                span.until is None or _day_due(state, day, start) <= span.until
+            ):
+                ref = None if seen else FIRST
                 seen.add(day)
-                start = max(period.since, day_start(day))
-                yield Occasion(key=day.isoformat(), at=start, level=period.level)
+                yield Occasion(key=day.isoformat(), at=start, level=span.level, ref=ref)
             day += timedelta(days=1)
+
+
+def _spans(state: State, duty: Obligation) -> list[Held]:
+    """The times in which a daily duty runs; one that goes on at another level is one."""
+    spans: list[Held] = []
+    for period in state.held:
+        if (period.response if duty.responding else period.level) not in duty.levels:
+            continue
+        if spans and spans[-1].until is not None and period.since <= spans[-1].until:
+            last = spans.pop()
+            period = period.model_copy(update={"since": min(last.since, period.since)})
+        spans.append(period)
+    return spans
+
+
+def _day_due(state: State, day: date, start: datetime) -> datetime:
+    """The end of ``day`` in Beijing, or the hour that a superior set for it beforehand."""
+    in_force = None
+    for order in sorted(state.orders.values(), key=lambda order: order.at):
+        if order.daily_hour is not None:
+            hour = day_start(day) + timedelta(hours=order.daily_hour)
+            if order.at < hour:
+                in_force = hour
+    # An hour that had passed before the duty of that day began asks for nothing.
+    return in_force if in_force and in_force > start else day_start(day + timedelta(days=1))
 
 
 def recipients(
@@ -148,7 +192,9 @@ def recipients(
     for recipient in duty.recipients or (None,):
         if recipient == "told":
             report = state.reports.get(occasion.ref or "")
-            told = {g.recipient for g in report.given} if report else state.told
+            told = state.told
+            if report is not None:
+                told = frozenset(g.recipient for g in report.given if not g.voided)
             found.extend(sorted(b for b in told if plan.body_by_id[b].tier != "county"))
             found.extend(sorted(b for b in told if plan.body_by_id[b].tier == "county"))
         elif recipient == "filing":
@@ -166,16 +212,13 @@ def _wanted(
     day = date.fromisoformat(occasion.key) if duty.basis == "day" else None
     readings: dict[str, datetime] = {}
     if day is not None:
-        due = day_start(day + timedelta(days=1))
-        if state.daily_hour is not None:
-            by_order = day_start(day) + timedelta(hours=state.daily_hour)
-            # An order cannot ask for a report before the duty of that day began.
-            due = by_order if by_order > occasion.at else due
+        due = _day_due(state, day, occasion.at)
     else:
         within = duty.within or timedelta()
         due = occasion.at + within
-        if duty.basis == "determined" and occasion.ref == "first" and state.received_at:
-            readings = {"receipt": state.received_at + within, "determination": due}
+        first = duty.basis == "determined" and occasion.ref == FIRST
+        if first and (known := known_at(state)):
+            readings = {"receipt": known + within, "determination": due}
             choice = plan.choice(duty.reading) if duty.reading else "determination"
             due = min(readings.values()) if choice == "earlier" else readings[choice or "receipt"]
     remind = duty.remind if duty.remind is not None else getattr(plan.reminders, duty.kind)
@@ -190,9 +233,9 @@ def _wanted(
         due=due,
         readings=readings,
         remind=remind,
-        ref=occasion.ref if occasion.ref != "first" else None,
-        level=occasion.level,
+        ref=occasion.ref if occasion.ref != FIRST else None,
         day=day,
+        first_day=day is not None and occasion.ref == FIRST,
         since=occasion.at if duty.since == "basis" and day is None else None,
     )
 

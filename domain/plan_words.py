@@ -29,6 +29,7 @@ Basis = Literal[
     "discovered",  # the reporter 发现/获知
     "learned",  # the earliest moment our regulator 发现, 获知 or 接报
     "received",  # 接到报告
+    "harmed",  # people were harmed, or may have been: as first reported, or learned later
     "determined",  # 初步认定, and every later upgrade
     "worsened",  # an important matter: new deaths, more severe cases
     "day",  # every Beijing calendar day while the level holds

@@ -67,6 +67,9 @@ def _(state: State, event: Event, p: ClockReopened) -> State:
         state,
         p.clock,
         status="open",
+        # Open again and past its due moment, it has to be heard of again.
+        unrecorded_at=None,
+        remind_at=p.remind_at,
         met_at=None,
         met_recorded=None,
         met_by=None,

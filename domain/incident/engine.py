@@ -25,10 +25,10 @@ from domain.incident import (  # noqa: F401
     response,
     tasks,
 )
-from domain.incident.commands import Command, Envelope, Intake, Tick
+from domain.incident.commands import Command, CorrectFacts, Envelope, Intake, Tick
 from domain.incident.events import EVENTS, EarlyHandlingBegan, NoticesQueued
 from domain.incident.record import Event, Request, digest
-from domain.incident.rules import DECIDERS, EVOLVERS, PHASE_ZH, Context, Fact
+from domain.incident.rules import DECIDERS, EVOLVERS, PHASE_ZH, Context, Fact, holds
 from domain.incident.state import HANDLED_KEPT, TERMINAL, Outcome, State
 from domain.incident.upcast import upcast
 from domain.plan import Plan, plan_digest
@@ -113,9 +113,10 @@ def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple
     _check_life(ctx, command)
     commit = _Commit(ctx)
     commit.add(DECIDERS[type(command)](ctx, command))
-    if isinstance(command, Intake):
-        at = envelope.received
-        commit.add(tasks.starting_packs(plan, commit.state, commit.state.seq + 1, at))
+    if isinstance(command, Intake) or (
+        isinstance(command, CorrectFacts) and _harm_became_known(state, commit.state)
+    ):
+        commit.add(_first_packs(commit))
     elif state.phase == "reported" and command.name in TAKES_UP:
         commit.add([Fact(EarlyHandlingBegan(), _first_measures(plan))])
     if commit.events or isinstance(command, Tick):
@@ -126,6 +127,15 @@ def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple
         clause = plan.reminders.clause
         commit.add([Fact(NoticesQueued(notices=queued), clause, now)])
     return tuple(commit.events)
+
+
+def _first_packs(commit: "_Commit") -> Iterable[Fact]:
+    state, at = commit.state, commit.ctx.envelope.received
+    return tasks.starting_packs(commit.ctx.plan, state, state.seq + 1, at)
+
+
+def _harm_became_known(before: State, after: State) -> bool:
+    return not holds(before, "harm") and holds(after, "harm")
 
 
 def _first_measures(plan: Plan) -> str:

@@ -360,6 +360,7 @@ class ClockReopened(Payload):
     type = "clock.reopened"
     clock: str
     reason: str
+    remind_at: tuple[Moment, ...] = ()
 
 
 class ClockCancelled(Payload):

@@ -56,9 +56,14 @@ def intake(ctx: Context, command: Intake) -> Sequence[Fact]:
     """Nothing in a first report is refused; what is doubtful is flagged (3.2.2, E5, E6)."""
     facts, flags = command.facts, []
     received = ctx.envelope.received
+    # What was taken down on paper or by telephone is keyed in with its real time (E8).
+    taken = min(ctx.occurred, received)
     if facts.learned_at > received + CLOCK_SKEW:
         flags.append("learned_in_the_future")
         facts = facts.model_copy(update={"learned_at": received})
+    if facts.discovered_at is not None and facts.discovered_at > received + CLOCK_SKEW:
+        flags.append("discovered_in_the_future")
+        facts = facts.model_copy(update={"discovered_at": received})
     reporter = {kind.id: kind for kind in ctx.plan.reporters}.get(command.caller.kind)
     if reporter is None:
         flags.append("unknown_reporter")
@@ -68,6 +73,8 @@ def intake(ctx: Context, command: Intake) -> Sequence[Fact]:
         # An outside reporter tells of its own discovery; the county knows since it was told.
         discovered = min(facts.discovered_at or facts.learned_at, facts.learned_at)
         facts = facts.model_copy(update={"learned_at": received, "discovered_at": discovered})
+    else:
+        facts = facts.model_copy(update={"learned_at": min(facts.learned_at, taken)})
     if not facts.findings.severe_includes_deaths:
         flags.append("deaths_exceed_severe")
     if facts.in_scope is False:
@@ -94,7 +101,7 @@ def intake(ctx: Context, command: Intake) -> Sequence[Fact]:
                 space=ctx.state.space,
             ),
             ctx.require("intake"),
-            received,
+            facts.learned_at,
         )
     ]
 
@@ -107,7 +114,7 @@ def _(state: State, event: Event, p: IncidentReported) -> State:
             "facts": p.facts,
             "flags": p.flags,
             "received_at": event.received,
-            "learned": (Claim(seq=event.seq, at=min(p.facts.learned_at, event.received)),),
+            "learned": (Claim(seq=event.seq, at=p.facts.learned_at),),
             "discovered_at": p.facts.discovered_at,
             "rules_version": p.rules_version,
             "plan_id": p.plan_id,
@@ -150,7 +157,7 @@ def _(state: State, event: Event, p: FactsCorrected) -> State:
 
 
 def _became_known(state: State, event: Event, old: Facts | None, new: Facts) -> State:
-    """Facts that start duties of their own: 3.2.2(4), 4.6.2(3), 3.2.3(2) 重要情况."""
+    """Facts that start duties of their own: 3.2.2(4), 4.6.2(3), 6.3, 3.2.3(2) 重要情况."""
     occasion = Occasion(key=str(event.seq), at=event.occurred, level=state.level)
     for basis, field in (
         ("foreign", "abroad"),
@@ -159,6 +166,9 @@ def _became_known(state: State, event: Event, old: Facts | None, new: Facts) -> 
     ):
         if getattr(new, field) is True and (old is None or getattr(old, field) is not True):
             state = with_occasion(state, basis, occasion)
+    if new.harm is not False and (old is None or old.harm is False):
+        key = occasion.key if old is not None else ""
+        state = with_occasion(state, "harmed", occasion.model_copy(update={"key": key}))
     for moment, at in new.moments.items():
         # The earliest moment stated governs; a later statement moves nothing.
         stated = min((at, *(o.at for o in state.occasions.get(moment, ()))))

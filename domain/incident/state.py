@@ -77,12 +77,16 @@ class Claim(Model):
 
 
 class Held(Model):
-    """A level with the time it was held; ``responding`` tells a response from a grading."""
+    """A level with the time it was held, and the level of the response that ran beside it.
+
+    The two differ while a response of ours runs under a preliminary finding that superiors
+    have not acted on.
+    """
 
     level: str
     since: Moment
     until: Moment | None = None
-    responding: bool = False
+    response: str | None = None
 
 
 class Determination(Model):

@@ -134,10 +134,19 @@ def given_items(state: State) -> set[tuple[str, str]]:
 
 
 def starting_packs(plan: Plan, state: State, seq: int, at: datetime) -> Sequence[Fact]:
-    """The first measures, which start by themselves when a report is taken (4.2, 6.3, E10)."""
+    """The first measures, which start by themselves (4.2, 6.3, E10).
+
+    All when a report is taken; those for people harmed when harm becomes known only later.
+    """
     facts: list[Fact] = []
+    given = given_items(state)
     for pack in plan.packs:
-        items = [i for i in pack.items if all(holds(state, condition) for condition in i.when)]
+        items = [
+            item
+            for item in pack.items
+            if (pack.id, item.id) not in given
+            and all(holds(state, condition) for condition in item.when)
+        ]
         if pack.starts_at == "intake" and items:
             tasks = make_tasks(plan, state, pack.id, items, seq + len(facts), at, None)
             facts.append(Fact(tasks, pack.clause, at))
