@@ -1,0 +1,1 @@
+"""All the I/O that a workflow asks for, behind the names in ``workflows.contracts``."""

@@ -1,0 +1,204 @@
+"""The worker: carries out the workflows and activities of one space.
+
+``python -m worker [--set-current]``; everything else comes from the environment, see
+``settings.py``. Several may run at once. It starts and stays up while PostgreSQL is down.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from activities.channels import Mail, channels_for
+from activities.journal import Journal
+from activities.merge import Merge
+from activities.notify import Notify
+from settings import Settings, build_id, settings, temporal_config
+from store.pool import Pool, open_pool
+from workflows.contracts import DEPLOYMENT
+from workflows.incident import Incident
+from workflows.sandbox import workflow_runner
+
+GRACE = timedelta(seconds=10)
+"""How long activities may take to end once the worker is told to stop."""
+CACHED_WORKFLOWS = 200
+"""Incidents kept in memory; any other is replayed from its history when it is needed."""
+CONCURRENT_ACTIVITIES = 20
+"""The embedded server has one connection to its database, and long queues of calls fail there."""
+
+T = TypeVar("T")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
+
+
+def make_worker(client: Client, config: Settings, pool: Pool, **options: Any) -> Worker:
+    """A worker for the space that ``config`` names, under the build id of its code.
+
+    The server gives it work once that build is the deployment's current version.
+
+    Args:
+        options: further arguments of ``temporalio.worker.Worker``.
+    """
+    notify = Notify(channels_for(config.space, pool, mail_of(config)))
+    defaults: dict[str, Any] = {
+        "graceful_shutdown_timeout": GRACE,
+        "max_cached_workflows": CACHED_WORKFLOWS,
+        "max_concurrent_activities": CONCURRENT_ACTIVITIES,
+    }
+    return Worker(
+        client,
+        task_queue=config.task_queue,
+        workflows=[Incident],
+        activities=[
+            Journal(pool).append_events,
+            notify.deliver_notice,
+            Merge(client).offer_merge,
+        ],
+        workflow_runner=workflow_runner(),
+        deployment_config=WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id()),
+            use_worker_versioning=True,
+        ),
+        **{**defaults, **options},
+    )
+
+
+def mail_of(config: Settings) -> Mail | None:
+    """How mail is sent, None without a server."""
+    if config.smtp_host is None:
+        return None
+    secret = config.smtp_password
+    return Mail(
+        host=config.smtp_host,
+        port=config.smtp_port,
+        sender=config.smtp_from,
+        addresses=config.mail_to,
+        user=config.smtp_user,
+        password=secret.get_secret_value() if secret else None,
+        starttls=config.smtp_starttls,
+    )
+
+
+async def connect() -> Client:
+    """A client of the space's namespace, as soon as Temporal can be reached."""
+    arguments = temporal_config()
+    address, namespace = arguments.get("target_host"), arguments.get("namespace")
+    wait = 0.5
+    while True:
+        try:
+            client = await Client.connect(**arguments, data_converter=pydantic_data_converter)
+        except RuntimeError as error:
+            log.warning("Temporal cannot be reached yet", address=address, error=str(error))
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10.0)
+        else:
+            log.info("connected to Temporal", address=address, namespace=namespace)
+            return client
+
+
+async def serve(*, set_current: bool) -> None:
+    """Work until SIGTERM or SIGINT, then let go of what is under way."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    config = settings()
+    client = await _unless(stopping, connect())
+    if client is None:
+        return
+    pool = await open_pool(config.database_url.get_secret_value(), config.space, name="worker")
+    try:
+        worker = make_worker(client, config, pool)
+        async with worker:
+            log.info("working", space=config.space, queue=config.task_queue, build=build_id())
+            if set_current:
+                await _unless(stopping, _make_current(client, config))
+            await stopping.wait()
+            log.info("stopping", grace_seconds=GRACE.total_seconds())
+    finally:
+        pool.terminate()
+
+
+async def _make_current(client: Client, config: Settings) -> None:
+    from embedded.temporal import set_current_version
+
+    await set_current_version(client, DEPLOYMENT, build_id(), (config.task_queue,))
+    log.info("current version", deployment=DEPLOYMENT, build=build_id())
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of ``work``, None when told to stop before it is done."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return None
+
+
+def configure_logs() -> None:
+    """One JSON object a line on standard error; neither payloads nor tracebacks' locals."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def main() -> None:
+    """Run a worker; ends by ``os._exit``, since the SDK's threads may fail in finalisation."""
+    parser = argparse.ArgumentParser(prog="worker", description=__doc__)
+    parser.add_argument(
+        "--set-current",
+        action="store_true",
+        help="make this build the current version of the deployment once it polls",
+    )
+    arguments = parser.parse_args()
+    configure_logs()
+    code = 0
+    try:
+        asyncio.run(serve(set_current=arguments.set_current))
+    except Exception:
+        log.exception("the worker failed")
+        code = 1
+    log.info("stopped", code=code)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
