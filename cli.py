@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands import plan
+from commands import plan, record
 from commands.grade import grade
 from commands.token import token
 
@@ -50,6 +50,9 @@ def up(
 app.add_typer(plan.app, name="plan")
 app.command()(grade)
 app.command()(token)
+app.command()(record.verify)
+app.command()(record.heads)
+app.command()(record.rebuild)
 
 
 def main() -> None:

@@ -122,6 +122,17 @@ async def seq_of(pool: Pool, incident: str) -> int:
     return int(seq or 0)
 
 
+async def numbers(pool: Pool) -> list[tuple[str, bool]]:
+    """Every incident on the board with whether it has ended, by number.
+
+    Raises:
+        Unavailable: PostgreSQL cannot answer.
+    """
+    async with connection(pool) as conn:
+        rows = await conn.fetch("SELECT incident, ended FROM board ORDER BY incident")
+    return [(row["incident"], row["ended"]) for row in rows]
+
+
 async def get_plan(pool: Pool, digest: str) -> Plan:
     """The plan with this digest, as incidents were started under it.
 

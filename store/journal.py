@@ -253,3 +253,16 @@ async def tip_of(pool: Pool, incident: str) -> Tip:
     """
     async with connection(pool) as conn:
         return await _tip(conn, incident)
+
+
+async def hash_at(pool: Pool, incident: str, seq: int) -> str | None:
+    """The hash of one event on record; None when there is none.
+
+    Raises:
+        Unavailable: PostgreSQL cannot answer.
+    """
+    async with connection(pool) as conn:
+        found = await conn.fetchval(
+            "SELECT hash FROM event WHERE incident = $1 AND seq = $2", incident, seq
+        )
+    return None if found is None else str(found)
