@@ -145,7 +145,7 @@ class Grading(Strict):
     """附件1 and the readings that decide its ambiguities."""
 
     clause: str
-    names: dict[str, Text]
+    names: dict[Literal[Measure, Qualifier], Text]
     lines: tuple[GradingLine, ...]
     boundaries: tuple[Boundary, ...] = ()
     readings: GradingReadings = GradingReadings()

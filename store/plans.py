@@ -16,7 +16,7 @@ TAG = "tag:yaml.org,2002:"
 
 
 class PlanFault(NamedTuple):
-    """One mistake in a plan file: where it stands and what is wrong."""
+    """One mistake in a plan file: where it stands (line 0: the file itself) and what is wrong."""
 
     line: int
     field: str
@@ -38,8 +38,10 @@ class PlanError(Exception):
     def lines(self) -> list[str]:
         """The faults as ``file:line: field: message``."""
         return [
-            ": ".join(part for part in (f"{self.name}:{line}", field, message) if part)
-            for line, field, message in self.faults
+            ": ".join(
+                part for part in (f"{self.name}:{line}" if line else self.name, *rest) if part
+            )
+            for line, *rest in self.faults
         ]
 
 
@@ -83,10 +85,10 @@ def parse_plan(text: str, name: str = "plan") -> Plan:
     try:
         plan = Plan.model_validate(value)
     except ValidationError as error:
-        faults = [
-            PlanFault(reader.line(found["loc"]), field_name(found["loc"]), _explain(found))
-            for found in error.errors(include_url=False)
-        ]
+        faults = []
+        for found in error.errors(include_url=False):
+            loc = tuple(part for part in found["loc"] if part != "[key]")
+            faults.append(PlanFault(reader.line(loc), field_name(loc), _explain(found)))
         raise PlanError(name, faults) from error
     wrong = contradictions(plan)
     if wrong:
@@ -142,7 +144,11 @@ class _Reader:
         self._seen.add(id(node))
         if isinstance(node, SequenceNode):
             return [self._value(item, (*loc, index)) for index, item in enumerate(node.value)]
-        assert isinstance(node, MappingNode)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, loc)
+        raise TypeError(f"YAML knows no other node: {node!r}")
+
+    def _mapping(self, node: MappingNode, loc: Loc) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
