@@ -113,6 +113,7 @@ def occasions(plan: Plan, state: State, duty: Obligation, now: datetime) -> Iter
             found = tuple(
                 Occasion(key=str(d.seq), at=d.at, level=d.level, ref=FIRST if d.first else None)
                 for d in state.determinations
+                if d.occurred or duty.basis == "determined"
             )
         case basis:
             found = state.occasions.get(basis, ())

@@ -237,8 +237,9 @@ def reopen(ctx: Context, command: Reopen) -> Sequence[Fact]:
 
 @evolves(Reopened)
 def _(state: State, event: Event, p: Reopened) -> State:
-    # A dismissal taken back owes no correction upward any more.
-    occasions = {basis: at for basis, at in state.occasions.items() if basis != "dismissed"}
+    # Taken back: a dismissal owes no correction any more, an end no summary before the next.
+    undone = ("dismissed", "terminated")
+    occasions = {basis: at for basis, at in state.occasions.items() if basis not in undone}
     state = state.model_copy(
         update={
             "phase": "early_handling",

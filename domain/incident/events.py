@@ -108,6 +108,8 @@ class ResponseStarted(Payload):
     measures: str | None = None
     raises: bool = False
     """Graver than what held before: a determination of its own."""
+    trending: bool = False
+    """Started on the trend towards the level, which has not occurred yet (4.6.1)."""
 
 
 class ResponseAdjusted(Payload):

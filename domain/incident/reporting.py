@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from domain.base import Refusal
+from domain.base import Refusal, beijing_day
 from domain.grading import Findings, grade
 from domain.incident import privacy
 from domain.incident.commands import (
@@ -176,6 +176,8 @@ def _became_known(state: State, event: Event, old: Facts | None, new: Facts) -> 
         state = state.model_copy(update={"occasions": {**state.occasions, moment: (only,)}})
     if old is not None and _worse(old.findings, new.findings):
         state = with_occasion(state, "worsened", occasion)
+    elif old is not None and (new.findings.affected or 0) > (old.findings.affected or 0):
+        state = with_occasion(state, "new_cases", occasion)
     return state
 
 
@@ -249,7 +251,7 @@ def _(state: State, event: Event, p: Assessed) -> State:
             "needs_judgement": p.needs_judgement,
         }
     )
-    if p.raised and p.level is not None:
+    if p.level is not None and (p.raised or _came_true(state, p.level)):
         determination = Determination(
             seq=event.seq, level=p.level, at=event.occurred, first=not state.determinations
         )
@@ -258,6 +260,12 @@ def _(state: State, event: Event, p: Assessed) -> State:
         )
         state = hold(state, p.level, event.occurred)
     return _became_known(state, event, old, facts)
+
+
+def _came_true(state: State, level: str) -> bool:
+    """Whether a response had been started on the mere trend towards ``level`` (4.6.1)."""
+    found = [d.occurred for d in state.determinations if d.level == level == state.level]
+    return bool(found) and not any(found)
 
 
 @decides(SubmitReport)
@@ -296,8 +304,16 @@ def submit_report(ctx: Context, command: SubmitReport) -> Sequence[Fact]:
             raise missing(ctx.plan, form.name.zh, "report", command.supersedes)
         version = old.version + 1
     about = command.about
-    if about is not None and about != "dismissal" and about not in ctx.state.reports:
+    known = {"dismissal", *ctx.state.reports, *ctx.state.merged_reports}
+    if about is not None and about not in known:
         raise missing(ctx.plan, "报告", "report", about)
+    if command.day is not None and command.day > beijing_day(ctx.envelope.received):
+        raise Refusal(
+            "day_ahead",
+            form.clause,
+            "报告所属日期尚未到来,请核对。",
+            f"day: {command.day} has not come yet; a report covers a day once it has begun",
+        )
     report = Report(
         id=ctx.id("r"),
         seq=ctx.state.seq + 1,
@@ -329,6 +345,15 @@ def _given(ctx: Context, delivery: Delivery, seq: int, kind: str) -> Given:
         )
     at = delivery.at or ctx.occurred
     ctx.late_entry(at)
+    ours = ctx.plan.body_by_id[ctx.by.decider].tier == "county"
+    skips = ours and ctx.plan.body_by_id[delivery.recipient].tier in ("province", "nation")
+    if skips and not delivery.skip_reason:
+        raise Refusal(
+            "skip_reason_missing",
+            form.clause,
+            "逐级报告以外越级报告的,请写明紧急情况(skip_reason)。",
+            "skip_reason: reports go up step by step; say what emergency made you skip one",
+        )
     return Given(
         seq=seq,
         recipient=delivery.recipient,
@@ -337,6 +362,7 @@ def _given(ctx: Context, delivery: Delivery, seq: int, kind: str) -> Given:
         channel=delivery.channel,
         taken_by=delivery.taken_by,
         by=ctx.by.decider,
+        skip_reason=delivery.skip_reason if skips else None,
     )
 
 
@@ -351,7 +377,8 @@ def give_report(ctx: Context, command: GiveReport) -> Sequence[Fact]:
     ctx.in_phase(*ACTIVE, "aftermath", "dismissed")
     seq = ctx.state.seq + 1
     if command.report is None:
-        if ctx.state.caller is None or ctx.state.caller.kind == ctx.plan.regulator:
+        ours = {kind.id for kind in ctx.plan.reporters if kind.regulator}
+        if ctx.state.caller is None or ctx.state.caller.kind in ours:
             raise missing(ctx.plan, "报告", "report", "")
         clause = ctx.require("give_report")
         return [

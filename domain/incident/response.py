@@ -1,6 +1,7 @@
 """Chapters 4.3-4.6: superiors' orders; activation, adjustment and termination of the response."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from domain.base import Refusal
 from domain.incident.commands import (
@@ -71,9 +72,9 @@ def record_order(ctx: Context, command: RecordOrder) -> Sequence[Fact]:
                 "level_missing", clause, "请写明上级决定的级别。", "level: name the level ordered"
             )
         target = ctx.level(command.level)
-        if command.kind == "adjust" and current is None and ctx.state.level is None:
+        if command.kind == "adjust" and _gravest(ctx) is None:
             raise _no_response(ctx, clause)
-        held = (current or ctx.state.level) if command.kind == "adjust" else None
+        held = _gravest(ctx) if command.kind == "adjust" else None
         _decides_at(ctx, ctx.plan.gravest(target, held) or target)
         at_level = ctx.plan.level_by_id[target].clause
         if current is None and command.kind == "start":
@@ -100,13 +101,18 @@ def record_order(ctx: Context, command: RecordOrder) -> Sequence[Fact]:
     elif command.kind == "end":
         if current is None:
             raise _no_response(ctx, clause)
-        _decides_at(ctx, current)
+        _decides_at(ctx, _gravest(ctx) or current)
         facts.append(Fact(ResponseEnded(level=current), ctx.plan.level_by_id[current].clause))
     return facts
 
 
 def _raises(ctx: Context, level: str | None) -> bool:
     return ctx.plan.rank(level) > ctx.plan.rank(ctx.state.level)
+
+
+def _gravest(ctx: Context) -> str | None:
+    """The level at which the incident is led: its finding's or its response's, if graver."""
+    return ctx.plan.gravest(ctx.state.response_level, ctx.state.level)
 
 
 def _decides_at(ctx: Context, level: str) -> None:
@@ -159,10 +165,11 @@ def propose_adjustment(ctx: Context, command: ProposeAdjustment) -> Sequence[Fac
     ctx.in_phase(*ACTIVE)
     clause = ctx.require("propose_adjustment")
     level = ctx.level(command.level)
-    current = ctx.state.response_level or ctx.state.level
-    if current is None:
+    # A response of ours may run under a graver finding: either may be what is adjusted.
+    running = {ctx.state.response_level, ctx.state.level} - {None}
+    if not running:
         raise _no_response(ctx, clause)
-    if level == current:
+    if running == {level}:
         raise Refusal("same_level", clause, "级别没有变化。", f"the level is {level} already")
     return propose(ctx, "adjustment", level, {"reasons": command.reasons}, clause)
 
@@ -197,15 +204,23 @@ def propose_termination(ctx: Context, command: ProposeTermination) -> Sequence[F
 def _observation(ctx: Context) -> tuple[str, ...]:
     """The observation window is internal: it warns and never bars (4.6.4 states none)."""
     window = ctx.plan.termination.observe
-    worsened = ctx.state.occasions.get("worsened", ())
-    if window is not None and worsened and ctx.occurred - worsened[-1].at < window:
+    if window is not None and any(ctx.occurred - at < window for at in _setbacks(ctx.state)):
         return ("within_observation_window",)
     return ()
 
 
+def _setbacks(state: State) -> list[datetime]:
+    """When new or graver cases became known: 没有新发类似病例 did not hold then (4.6.4)."""
+    return [
+        occasion.at
+        for kind in ("worsened", "new_cases")
+        for occasion in state.occasions.get(kind, ())
+    ]
+
+
 def _county_ends(ctx: Context) -> None:
     """Refuse where superiors lead: there the county does not end (4.3-4.5)."""
-    level = ctx.state.response_level or ctx.state.level
+    level = _gravest(ctx)
     if level is not None and not ctx.plan.level_by_id[level].own:
         raise Refusal(
             "superior_leads",
@@ -315,6 +330,7 @@ def decide_activation(ctx: Context, command: DecideActivation) -> Sequence[Fact]
                     expected_duration=content.get("expected_duration"),
                     measures=content.get("measures"),
                     raises=_raises(ctx, proposal.level),
+                    trending=_raises(ctx, proposal.level),
                 ),
                 clause,
             )
@@ -328,7 +344,7 @@ def decide_adjustment(ctx: Context, command: DecideAdjustment) -> Sequence[Fact]
     proposal = open_proposal(ctx, command, "adjustment")
     ctx.in_phase(*ACTIVE)
     current = ctx.state.response_level or ctx.state.level
-    clause = ctx.require("decide_adjustment", ctx.plan.gravest(current, proposal.level))
+    clause = ctx.require("decide_adjustment", ctx.plan.gravest(_gravest(ctx), proposal.level))
     facts = [decided(command, proposal, clause)]
     if command.approve:
         new = proposal.level or ""
@@ -344,8 +360,9 @@ def decide_termination(ctx: Context, command: DecideTermination) -> Sequence[Fac
     _county_ends(ctx)
     level = ctx.state.response_level or ctx.plan.level_ids[-1]
     clause = ctx.require("decide_termination", level)
-    worsened = ctx.state.occasions.get("worsened", ())
-    if command.approve and any(occasion.at > proposal.at for occasion in worsened):
+    # A decision made before they became known stands; what came after it is for a reopening.
+    since = [at for at in _setbacks(ctx.state) if proposal.at < at <= ctx.occurred]
+    if command.approve and since:
         raise Refusal(
             "conditions_unmet",
             ctx.plan.termination.clause,
@@ -363,7 +380,12 @@ def _(state: State, event: Event, p: ResponseStarted) -> State:
     state = state.model_copy(update={"phase": "responding", "response_level": p.level})
     occasion = Occasion(key=str(event.seq), at=event.occurred, level=p.level)
     return _at_level(
-        with_occasion(state, "activated", occasion), event, p.level, p.raises, lower=False
+        with_occasion(state, "activated", occasion),
+        event,
+        p.level,
+        p.raises,
+        lower=False,
+        occurred=not p.trending,
     )
 
 
@@ -384,11 +406,17 @@ def _(state: State, event: Event, p: ResponseEnded) -> State:
     return with_occasion(state, "terminated", occasion)
 
 
-def _at_level(state: State, event: Event, level: str, raises: bool, lower: bool) -> State:
+def _at_level(
+    state: State, event: Event, level: str, raises: bool, lower: bool, occurred: bool = True
+) -> State:
     """Set the level whose duties hold; raising it is a determination of its own (3.2.2(2))."""
     if raises:
         determination = Determination(
-            seq=event.seq, level=level, at=event.occurred, first=not state.determinations
+            seq=event.seq,
+            level=level,
+            at=event.occurred,
+            first=not state.determinations,
+            occurred=occurred,
         )
         state = state.model_copy(
             update={"level": level, "determinations": (*state.determinations, determination)}

@@ -96,6 +96,8 @@ class Determination(Model):
     level: str
     at: Moment
     first: bool
+    occurred: bool = True
+    """False where the response was started on a trend towards the level (4.6.1)."""
 
 
 class Occasion(Model):
@@ -149,6 +151,8 @@ class Delivery(Strict):
     at: Moment | None = None
     channel: str
     taken_by: str | None = None
+    skip_reason: str | None = None
+    """Why a step of the ladder was skipped in an emergency (越级, 3.2.2)."""
 
 
 class Given(Model):
@@ -161,6 +165,7 @@ class Given(Model):
     channel: str
     taken_by: str | None = None
     by: str
+    skip_reason: str | None = None
     voided: bool = False
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.base import Refusal
+from domain.duties import TASK
 from domain.incident.commands import (
     CompleteTask,
     Establish,
@@ -17,7 +18,16 @@ from domain.incident.events import (
     TaskReassigned,
 )
 from domain.incident.record import Event
-from domain.incident.rules import Context, Fact, decides, evolves, holds, missing, put
+from domain.incident.rules import (
+    Context,
+    Fact,
+    decides,
+    evolves,
+    holds,
+    missing,
+    put,
+    set_clock,
+)
 from domain.incident.state import Group, State, Task
 from domain.plan import PackItem, Plan
 
@@ -256,4 +266,6 @@ def reassign_task(ctx: Context, command: ReassignTask) -> Sequence[Fact]:
 @evolves(TaskReassigned)
 def _(state: State, event: Event, p: TaskReassigned) -> State:
     task = state.tasks[p.task].model_copy(update={"owner": p.owner})
-    return put(state, "tasks", task.id, task)
+    state = put(state, "tasks", task.id, task)
+    clock = f"{TASK}:{task.id}"
+    return set_clock(state, clock, owner=p.owner) if clock in state.clocks else state
