@@ -55,7 +55,7 @@ class Done:
 def acts(plan: Plan, state: State) -> list[Done]:
     """Everything on record that may meet a duty, voided entries left out."""
     done: list[Done] = []
-    for report in state.reports.values():
+    for report in (*state.reports.values(), *state.merged_reports.values()):
         if report.voided:
             continue
         for given in report.given:

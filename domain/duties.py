@@ -53,6 +53,9 @@ class Wanted:
                 "due": self.due,
                 "readings": self.readings,
                 "remind_at": self.remind_at(now),
+                "ref": self.ref,
+                "day": self.day,
+                "first_day": self.first_day,
             }
         )
 
@@ -114,6 +117,7 @@ def occasions(plan: Plan, state: State, duty: Obligation, now: datetime) -> Iter
                 Occasion(key=str(d.seq), at=d.at, level=d.level, ref=FIRST if d.first else None)
                 for d in state.determinations
                 if d.occurred or duty.basis == "determined"
+                if not d.merged
             )
         case basis:
             found = state.occasions.get(basis, ())
@@ -271,5 +275,8 @@ def _carried(plan: Plan, key: str, clock: Clock) -> Wanted:
         due=clock.due,
         readings=clock.readings,
         remind=getattr(plan.reminders, clock.kind),
-        since=clock.basis if duty.since == "basis" else None,
+        ref=clock.ref,
+        day=clock.day,
+        first_day=clock.first_day,
+        since=clock.basis if duty.since == "basis" and clock.day is None else None,
     )

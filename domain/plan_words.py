@@ -45,6 +45,7 @@ Basis = Literal[
     "outside_firm",  # firms or products from elsewhere became known
     "order_given",  # a superior's order was received
     "requisitioned",  # goods or labour were requisitioned
+    "used",  # our own stores were used
     "warning_lifted",  # our own warning was lifted
     "warning_issued",  # our own warning was issued
     "seized",  # 封存/查封扣押, for other laws' limits

@@ -23,6 +23,7 @@ from domain.incident.events import (
     ResourceSettled,
 )
 from domain.incident.levels import hold
+from domain.incident.merging import refuse_while_merging
 from domain.incident.record import Event
 from domain.incident.rules import (
     Context,
@@ -34,9 +35,17 @@ from domain.incident.rules import (
     put,
     with_occasion,
 )
-from domain.incident.state import CorrectiveAction, Occasion, Resource, State
+from domain.incident.state import TAKEN, Clock, CorrectiveAction, Occasion, Resource, State
 from domain.incident.tasks import given_items, make_tasks
+from domain.plan import WarningLevel
 
+SETTLES = {
+    "goods": ("return", "compensate"),
+    "labour": ("compensate",),
+    "store": ("replenish",),
+}
+"""What settles each kind of resource: 5.2, 6.5 及时归还或给予补偿; 6.2 使用储备物资后需及时补充."""
+_ACTION_ZH = {"return": "归还", "compensate": "补偿", "replenish": "补充"}
 WORKING = ("reported", "early_handling", "responding", "aftermath")
 
 
@@ -100,6 +109,13 @@ def log_resource(ctx: Context, command: LogResource) -> Sequence[Fact]:
                 "请写明类别(kind)、名称(what)、数量(quantity)和来源(source)。",
                 "kind, what, quantity and source: say what was taken, how much, from whom",
             )
+        if (command.kind == "store") != (command.action == "use"):
+            raise Refusal(
+                "wrong_kind",
+                clause,
+                "动用储备(use)的类别为储备物资(store);征用(requisition)的类别为物资(goods)或劳务(labour)。",
+                "kind: stores are used; goods and labour are requisitioned",
+            )
         resource = Resource(
             id=ctx.id("g"),
             kind=command.kind,
@@ -113,6 +129,14 @@ def log_resource(ctx: Context, command: LogResource) -> Sequence[Fact]:
     entry = ctx.state.ledger.get(command.resource or "")
     if entry is None or entry.voided:
         raise missing(ctx.plan, "物资劳务登记", "ledger entry", command.resource or "")
+    if command.action not in SETTLES[entry.kind]:
+        ways = SETTLES[entry.kind]
+        raise Refusal(
+            "wrong_settlement",
+            clause,
+            f"“{entry.what}”应以{'或'.join(_ACTION_ZH[way] for way in ways)}结清。",
+            f"action: {entry.kind} are settled by {' or '.join(ways)}",
+        )
     settled = ResourceSettled(resource=entry.id, action=command.action, value=command.value)
     return [Fact(settled, clause)]
 
@@ -121,7 +145,7 @@ def log_resource(ctx: Context, command: LogResource) -> Sequence[Fact]:
 def _(state: State, event: Event, p: ResourceLogged) -> State:
     state = put(state, "ledger", p.resource.id, p.resource)
     occasion = Occasion(key=p.resource.id, at=event.occurred, level=state.level, ref=p.resource.id)
-    return with_occasion(state, "requisitioned", occasion)
+    return with_occasion(state, TAKEN[p.resource.kind], occasion)
 
 
 @evolves(ResourceSettled)
@@ -179,9 +203,14 @@ def close(ctx: Context, command: Close) -> Sequence[Fact]:
     clause = ctx.require("close")
     summary = ctx.plan.report_by_kind["summary"]
     left: list[tuple[str, str]] = []
-    statutory = [c for c in ctx.state.open_clocks if c.kind == "statutory"]
+    bodies = ctx.plan.body_by_id
     left.extend(
-        (f"{c.clause}尚未履行({c.recipient or ''})", f"clock {c.id} is open") for c in statutory
+        (
+            f"{c.clause}尚未履行({bodies[c.recipient].name.zh if c.recipient in bodies else ''})",
+            f"clock {c.id} is open",
+        )
+        for c in ctx.state.open_clocks
+        if _binds(ctx, c)
     )
     if not any(r.kind == "summary" and not r.voided for r in ctx.state.reports.values()):
         left.append(
@@ -192,6 +221,10 @@ def close(ctx: Context, command: Close) -> Sequence[Fact]:
     open_tasks = [task.id for task in ctx.state.tasks.values() if task.status == "open"]
     if open_tasks:
         left.append((f"{len(open_tasks)}项任务未办结", f"tasks open: {', '.join(open_tasks)}"))
+    left.extend(
+        (f"{rule.name.zh}尚未解除({rule.clause})", f"{rule.name.en} still stands ({rule.clause})")
+        for rule in _open_warnings(ctx)
+    )
     unsettled = [entry.id for entry in ctx.state.ledger.values() if entry.open]
     if unsettled:
         left.append(("征用物资劳务未归还或补偿", f"ledger entries open: {', '.join(unsettled)}"))
@@ -205,6 +238,26 @@ def close(ctx: Context, command: Close) -> Sequence[Fact]:
     return [Fact(Closed(text=command.text), clause)]
 
 
+def _binds(ctx: Context, clock: Clock) -> bool:
+    """Whether a clock must be met before closing: statute, and what corrects or files (E11).
+
+    Filing and correcting have no number in the text; they are duties to superiors all the same.
+    """
+    duty = ctx.plan.obligation_by_id.get(clock.obligation)
+    owed = duty is not None and {"report.filing", "report.correction"} & {*duty.met_by}
+    return clock.kind == "statutory" or bool(owed)
+
+
+def _open_warnings(ctx: Context) -> list[WarningLevel]:
+    """The levels of our own warnings that still stand (3.3.6)."""
+    rules = {rule.level: rule for rule in ctx.plan.warnings}
+    return [
+        rules[warning.level]
+        for warning in ctx.state.warnings.values()
+        if warning.lifted_at is None and ctx.plan.body_by_id[warning.by].tier == "county"
+    ]
+
+
 @evolves(Closed)
 def _(state: State, event: Event, p: Closed) -> State:
     return state.model_copy(update={"phase": "closed"})
@@ -216,6 +269,14 @@ def dismiss(ctx: Context, command: Dismiss) -> Sequence[Fact]:
     ctx.in_phase("reported", "early_handling")
     clause = ctx.require("dismiss")
     ctx.late_entry(ctx.occurred)
+    refuse_while_merging(ctx, clause)
+    if warnings := _open_warnings(ctx):
+        raise Refusal(
+            "warning_open",
+            warnings[0].clause,
+            "本县发布的预警尚未解除,请先解除预警(lift_warning),再排除事件。",
+            "our own warning still stands: lift it first (lift_warning)",
+        )
     return [Fact(Dismissed(reasons=command.reasons, told=tuple(sorted(ctx.state.told))), clause)]
 
 

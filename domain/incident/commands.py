@@ -12,7 +12,18 @@ from pydantic import Field, StrictBool, TypeAdapter
 from domain.base import Model, Moment, Strict
 from domain.grading import CheckedFindings, Findings
 from domain.incident.record import Attribution, canonical_json, digest
-from domain.incident.state import Caller, Clock, Delivery, Facts, OtherMoment, Task
+from domain.incident.state import (
+    Caller,
+    Clock,
+    Delivery,
+    Facts,
+    OtherMoment,
+    Release,
+    Report,
+    Resource,
+    Task,
+    Warned,
+)
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 Long = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -404,12 +415,21 @@ class MergeOffer(Strict):
     learned: Moment
     received: Moment
     level: str | None
+    response_level: str | None = None
     findings: Findings
     overlap: dict[str, int] | None = None
+    conditions: dict[str, bool | None] = {}
+    other_rules: tuple[str, ...] = ()
     clocks: tuple[Clock, ...]
     tasks: tuple[Task, ...] = ()
+    reports: tuple[Report, ...] = ()
+    releases: tuple[Release, ...] = ()
+    ledger: tuple[Resource, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     persons: dict[str, str]
     told: tuple[str, ...]
+    daily_hour: int | None = None
+    command_established: bool = False
 
 
 class AcceptMerge(Command):
@@ -558,5 +578,7 @@ class Envelope(Model):
 
     def digest(self) -> str:
         """What the request carried, without the moment at which it was received."""
+        if isinstance(self.command, Refused) and self.command.request is not None:
+            return self.command.request
         carried = self.model_dump(mode="json", include={"by", "command"}, exclude_defaults=True)
         return digest(canonical_json([self.command.name, carried]))

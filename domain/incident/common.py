@@ -1,6 +1,7 @@
 """What serves every chapter: notices, attachments, voided entries, people harmed."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from domain.base import Refusal
 from domain.incident.commands import (
@@ -26,7 +27,7 @@ from domain.incident.events import (
 )
 from domain.incident.record import Event
 from domain.incident.rules import Context, Fact, decides, evolves, missing, put, with_occasion
-from domain.incident.state import Attachment, Given, Occasion, State
+from domain.incident.state import TAKEN, Attachment, Given, Occasion, State
 
 
 @decides(Tick)
@@ -172,7 +173,8 @@ def register_person(ctx: Context, command: RegisterPerson) -> Sequence[Fact]:
 
 @evolves(PersonRegistered)
 def _(state: State, event: Event, p: PersonRegistered) -> State:
-    return put(state, "persons", p.reference, p.digest)
+    # After a reopening there may be someone to protect again.
+    return put(state, "persons", p.reference, p.digest).model_copy(update={"purged": False})
 
 
 @decides(PurgePersons)
@@ -195,10 +197,10 @@ def _(state: State, event: Event, p: PersonsPurged) -> State:
 def void_entry(ctx: Context, command: VoidEntry) -> Sequence[Fact]:
     """A wrong entry stays in the record and loses its effect; whoever was told is told so."""
     ctx.in_phase("reported", "early_handling", "responding", "aftermath", "dismissed")
-    clause = ctx.require("void_entry")
+    found = _voidable(ctx.state, command.seq)
+    clause = ctx.require("void_entry", None, *(found.by if found else ()))
     if command.seq in ctx.state.voided:
         raise Refusal("already_voided", clause, "该记录已作废。", f"{command.seq} is void already")
-    found = _voidable(ctx.state, command.seq)
     if found is None:
         raise Refusal(
             "not_voidable",
@@ -207,33 +209,46 @@ def void_entry(ctx: Context, command: VoidEntry) -> Sequence[Fact]:
             f"seq: entry {command.seq} cannot be voided; correct facts with correct_facts, "
             "decisions by a new decision",
         )
-    kind, told = found
-    voided = EntryVoided(target=command.seq, target_type=kind, reason=command.reason, told=told)
+    voided = EntryVoided(
+        target=command.seq, target_type=found.kind, reason=command.reason, told=found.told
+    )
     return [Fact(voided, clause)]
 
 
-def _voidable(state: State, seq: int) -> tuple[str, tuple[str, ...]] | None:
-    """The kind of the entry ``seq``, if it can be voided, and who must hear of it."""
+class _Entry(NamedTuple):
+    """An entry that can be voided: its kind, who entered it, who must hear of it."""
+
+    kind: str
+    by: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+def _voidable(state: State, seq: int) -> _Entry | None:
+    """The entry ``seq``, if it can be voided; merged incidents' own entries are not ours."""
     for report in state.reports.values():
         if report.seq == seq:
             told = tuple(sorted({g.recipient for g in report.given if not g.voided}))
-            return "report.submitted", told
-        if any(g.seq == seq for g in report.given):
-            return "report.given", ()
-    if any(g.seq == seq for g in state.reporter_gave):
-        return "report.given", ()
-    if any(g.seq == seq for release in state.releases.values() for g in release.filed):
-        return "release.filed", ()
-    if f"a{seq}" in state.authorisations:
-        return "authorisation.recorded", ()
+            return _Entry("report.submitted", (report.by,), told)
+    given = [g for report in state.reports.values() for g in report.given]
+    for delivery in (*given, *state.reporter_gave):
+        if delivery.seq == seq:
+            return _Entry("report.given", (delivery.by,))
+    for release in state.releases.values():
+        for filed in release.filed:
+            if filed.seq == seq:
+                return _Entry("release.filed", (filed.by,))
+    for task in state.tasks.values():
+        if task.done_seq == seq:
+            return _Entry("task.completed", (task.done_by,) if task.done_by else ())
+    if (authorisation := state.authorisations.get(f"a{seq}")) is not None:
+        return _Entry("authorisation.recorded", (authorisation.by,))
     if f"g{seq}" in state.ledger:
-        return "resource.logged", ()
-    if any(task.done_seq == seq for task in state.tasks.values()):
-        return "task.completed", ()
+        return _Entry("resource.logged")
     if state.cause_seq == seq:
-        return "cause.determined", ()
-    if seq > 1 and any(claim.seq == seq for claim in state.learned):
-        return "facts.corrected", ()
+        return _Entry("cause.determined")
+    if any(claim.seq == seq and claim.source is None for claim in state.learned):
+        # Of the first report nothing but its knowledge time: what was reported stays reported.
+        return _Entry("incident.reported" if seq == 1 else "facts.corrected")
     return None
 
 
@@ -273,8 +288,7 @@ def _(state: State, event: Event, p: EntryVoided) -> State:
             key = f"g{p.target}"
             entry = state.ledger[key].model_copy(update={"voided": True})
             update["ledger"] = {**state.ledger, key: entry}
-            kept = tuple(o for o in state.occasions.get("requisitioned", ()) if o.ref != key)
-            update["occasions"] = {**state.occasions, "requisitioned": kept}
+            update["occasions"] = _without(state, TAKEN[entry.kind], key)
         case "task.completed":
             update["tasks"] = {
                 key: task.model_copy(
@@ -286,11 +300,21 @@ def _(state: State, event: Event, p: EntryVoided) -> State:
             }
         case "cause.determined":
             update |= {"cause": None, "cause_seq": None, "conclusion": None}
-        case "facts.corrected":
-            update["learned"] = tuple(c for c in state.learned if c.seq != p.target)
+            update["occasions"] = _without(state, "concluded", str(p.target))
+        case "facts.corrected" | "incident.reported":
+            # Later only by this recorded decision, and never later than we were told.
+            kept = tuple(c for c in state.learned if c.seq != p.target)
+            learned_at = min((*(c.at for c in kept), state.opened_at))
+            update["learned"] = kept
+            update["facts"] = state.reported.model_copy(update={"learned_at": learned_at})
     state = state.model_copy(update=update)
     if not p.told:
         return state
     about = next(r.id for r in state.reports.values() if r.seq == p.target)
     occasion = Occasion(key=about, at=event.occurred, level=state.level, ref=about)
     return with_occasion(state, "voided", occasion)
+
+
+def _without(state: State, basis: str, key: str) -> dict[str, tuple[Occasion, ...]]:
+    kept = tuple(o for o in state.occasions.get(basis, ()) if o.key != key)
+    return {**state.occasions, basis: kept}

@@ -295,6 +295,10 @@ class MergeAccepted(Payload):
     offer: MergeOffer
     findings: dict[str, Any]
     raised: bool
+    response_level: str | None = None
+    candidate: str | None = None
+    setback: Literal["worsened", "new_cases"] | None = None
+    """What the counts of the other bring: graver cases, or more of them."""
 
 
 class Reopened(Payload):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from domain.base import Text, beijing_text
+from domain.clocks import INFORMS
 from domain.incident.events import EVENTS
 from domain.incident.record import Event
 from domain.incident.state import Clock, Notice, State
@@ -70,7 +71,7 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
             clock = state.clocks[event.data["clock"]["id"]]
             duty = plan.obligation_by_id.get(clock.obligation)
             if duty is not None and "notice" in duty.met_by and clock.recipient is not None:
-                yield clock.recipient, "informed", clock.id, clock.kind == "statutory"
+                yield clock.recipient, INFORMS, clock.id, clock.kind == "statutory"
         case "clock.reminded":
             clock = state.clocks[event.data["clock"]]
             for body in (clock.owner, *plan.reminders.owner_hears):
@@ -89,15 +90,23 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
             for body in involved:
                 yield body, event.type.replace(".", "_"), str(event.seq), False
         case "incident.dismissed" | "incident.reopened" | "incident.merged":
-            for body in involved:
+            # Whoever was told of it hears this too, with tasks or without.
+            told = {n.recipient for n in state.notices.values() if n.subject == INFORMS}
+            for body in sorted({*involved, *told}):
                 yield body, event.type.replace("incident.", ""), str(event.seq), False
+        case "merge.accepted":
+            for body in (plan.regulator, plan.duty):
+                yield body, "took_over", str(event.seq), False
         case "entry.voided":
             for body in event.data["told"]:
                 yield body, "voided", str(event.data["target"]), False
+        # That such news was itself refused or lost calls for no news again, without end.
         case "notice.acknowledged" if event.data["refused"]:
-            yield plan.office, "refused", event.data["notice"], False
+            if state.notices[event.data["notice"]].subject != "refused":
+                yield plan.office, "refused", event.data["notice"], False
         case "notice.failed":
-            yield plan.duty, "failed", event.data["notice"], False
+            if state.notices[event.data["notice"]].subject != "failed":
+                yield plan.duty, "failed", event.data["notice"], False
 
 
 def render(plan: Plan, state: State, notice: Notice) -> tuple[Text, Text]:
@@ -148,6 +157,7 @@ _TITLES = {
     "dismissed": ("事件排除", "Found to be no incident"),
     "reopened": ("事件重新启动", "Incident reopened"),
     "merged": ("事件并案", "Incident merged"),
+    "took_over": ("他案并入,请重新研判级别", "Another incident merged in, please grade anew"),
     "voided": ("更正作废", "An entry was voided"),
     "refused": ("通知被退回", "A notice was refused"),
     "failed": ("通知未送达,请电话通知", "A notice failed, please telephone"),

@@ -74,6 +74,8 @@ class Claim(Model):
 
     seq: int
     at: Moment
+    source: str | None = None
+    """The merged incident that brought it; None for our own."""
 
 
 class Held(Model):
@@ -98,6 +100,8 @@ class Determination(Model):
     first: bool
     occurred: bool = True
     """False where the response was started on a trend towards the level (4.6.1)."""
+    merged: bool = False
+    """Taken over with a merged incident, and with it the clocks that it had started."""
 
 
 class Occasion(Model):
@@ -135,6 +139,10 @@ class Clock(Model):
     verdict: Literal["on_time", "on_time_entered_late", "late"] | None = None
     late_by: timedelta | None = None
     reason: str | None = None
+    ref: str | None = None
+    """The very thing that the duty is about, where another of its kind would not do."""
+    day: date | None = None
+    first_day: bool = False
 
     @property
     def next_moment(self) -> Moment | None:
@@ -268,6 +276,10 @@ class Group(Model):
     id: str
     leads: tuple[str, ...]
     members: tuple[str, ...]
+
+
+TAKEN = {"goods": "requisitioned", "labour": "requisitioned", "store": "used"}
+"""The occasion that taking each kind of resource is: from others, or from our own stores."""
 
 
 class Resource(Model):
@@ -417,6 +429,10 @@ class State(Model):
     merged_into: str | None = None
     merged_from: dict[str, int] = {}
     merge_overlap: dict[str, int] | None = None
+    merged_reports: dict[str, Report] = {}
+    """What merged incidents had reported, under ``source/report``; their text stays there."""
+    merged_findings: dict[str, Findings] = {}
+    """What merged incidents last brought to the counts."""
     merged_told: tuple[str, ...] = ()
     """Bodies that heard of incidents merged into this one."""
     carried: dict[str, Clock] = {}

@@ -93,6 +93,9 @@ DUTIES: dict[str, Row] = {
         "6.5", "县政府", "被征用物资、劳务的单位、企业和个人", "requisitioned", timedelta(days=30),
         "内", "",
     ),
+    "replenishment": (
+        "6.2", "县政府", "县指挥部办公室", "used", timedelta(days=30), "内", "",
+    ),
 }  # fmt: skip
 
 
