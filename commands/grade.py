@@ -81,6 +81,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             raise Refused(f"{_name(key)}: stands there twice")
+        if not _is_text(key):
+            raise Refused(f"{_name(key)}: is no field of the findings")
         found[key] = value
     return found
 
@@ -90,6 +92,11 @@ def _sentence(error: ErrorDetails) -> str:
         return error["msg"].removeprefix("Value error, ")
     field = ".".join(_name(str(part)) for part in error["loc"])
     return f"{field}: {_SAYS.get(error['type'], error['msg'])}"
+
+
+def _is_text(key: str) -> bool:
+    """False for half of a surrogate pair, which JSON can escape and no field is called."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in key)
 
 
 def _name(key: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def edited(old: str, new: str) -> tuple[str, int]:
     """The tiny plan with the first ``old`` replaced, and the line it stood in."""
     assert old in TEXT
     return TEXT.replace(old, new, 1), TEXT[: TEXT.index(old)].count("\n") + 1
+
+
+def position(name: str) -> int:
+    """Where in its list the obligation or the first power ``name`` stands."""
+    for names in (list(tiny().obligation_by_id), [power.command for power in tiny().powers]):
+        if name in names:
+            return names.index(name)
+    raise KeyError(name)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +65,7 @@ def edited(old: str, new: str) -> tuple[str, int]:
         ("levels: [A]", "levels: [C]", "obligations[2].levels[0]", "no level 'C'"),
         ("reporters: [clinic,", "reporters: [clinik,", "obligations[0].reporters[0]", "reporter"),
         ("reading: first-day", "reading: last-day", "obligations[6].reading", "no reading"),
-        ("kinds: [defect]", "kinds: [defects]", "obligations[22].kinds[0]", "kind of event"),
+        ("kinds: [defect]", "kinds: [defects]", "obligations[@other-rule].kinds[0]", "kind of"),
         ("owner_hears: [desk]", "owner_hears: [disk]", "reminders.owner_hears[0]", "'desk'"),
         (
             "owner_hears: [desk]",
@@ -70,8 +79,8 @@ def edited(old: str, new: str) -> tuple[str, int]:
         ("warning: upper", "warning: uper", "packs[3].warning", "no warning level"),
         ("publishers: [upper-staff]", "publishers: [u]", "releases[0].publishers[0]", "no body"),
         ("seats: [desk, bureau]", "seats: [desk, dusk]", "recording.seats[1]", "no seat"),
-        ("holders: [superiors]", "holders: [superior]", "powers[18].holders[0]", "superiors"),
-        ("command: close,", "command: shut,", "powers[39].command", "no command 'shut'"),
+        ("holders: [superiors]", "holders: [superior]", "powers[@record_order].holders[0]", "no body"),
+        ("command: close,", "command: shut,", "powers[@close].command", "no command 'shut'"),
         ("level: A, measure: judged", "level: C, measure: judged", "grading.lines[4].level", "C"),
         ("reading: six}", "reading: seven}", "grading.boundaries[0].reading", "no reading"),
         ("drill, clause: \"T6\", owner: hall", "drill, clause: \"T6\", owner: h",
@@ -91,7 +100,7 @@ def edited(old: str, new: str) -> tuple[str, int]:
          "'B' stands twice"),
         ("choice: A, choices", "choice: C, choices", "readings[0].choice", "none of the choices"),
         ("choice: determination,", "choice: earliest,", "readings[1].choice", "none of the"),
-        ("    law: 示例法\n", "", "obligations[22].verified", "another law"),
+        ("    law: 示例法\n", "", "obligations[@other-rule].verified", "another law"),
         ("confirmed_on: \"2031-01-02\"", "confirmed_on: null", "readings[1].confirmed_on", "who"),
         ("value: 6", "value: 9", "grading.boundaries[0].value", "fewer than two"),
         ("at_least: 2, at_most: 6", "at_least: 0, at_most: 6", "grading.lines[5].at_least", "1 or"),
@@ -105,6 +114,7 @@ def test_a_mistake_is_named_with_its_line_and_field(
     old: str, new: str, field: str, message: str
 ) -> None:
     text, line = edited(old, new)
+    field = re.sub(r"\[@([\w-]+)\]", lambda entry: f"[{position(entry[1])}]", field)
     found = [fault for fault in faults(text) if fault.field == field]
     assert found, faults(text)
     assert message in found[0].message
