@@ -53,6 +53,7 @@ class Story(Driver):
         by: str | None = None,
         seat: str = "duty",
         received: str | datetime | None = None,
+        when: str | datetime | None = None,
         **facts: Any,
     ) -> Self:
         """A report comes in: six fields, more if given (E6)."""
@@ -69,7 +70,7 @@ class Story(Driver):
         command = Intake(
             caller=Caller(kind=caller, unit="县人民医院"), facts=Facts.model_validate(given)
         )
-        return self.do(command, by, seat=seat, received=received)
+        return self.do(command, by, seat=seat, received=received, when=when)
 
     def correct(self, reason: str | None = None, by: str | None = None, **changes: Any) -> Self:
         """Facts are added or corrected."""
