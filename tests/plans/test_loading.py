@@ -79,7 +79,7 @@ def position(name: str) -> int:
         ("warning: upper", "warning: uper", "packs[3].warning", "no warning level"),
         ("publishers: [upper-staff]", "publishers: [u]", "releases[0].publishers[0]", "no body"),
         ("seats: [desk, bureau]", "seats: [desk, dusk]", "recording.seats[1]", "no seat"),
-        ("holders: [superiors]", "holders: [superior]", "powers[@record_order].holders[0]", "no body"),
+        ("holders: [superiors]", "holders: [superior]", "powers[@record_order].holders[0]", "body"),
         ("command: close,", "command: shut,", "powers[@close].command", "no command 'shut'"),
         ("level: A, measure: judged", "level: C, measure: judged", "grading.lines[4].level", "C"),
         ("reading: six}", "reading: seven}", "grading.boundaries[0].reading", "no reading"),
