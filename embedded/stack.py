@@ -1,6 +1,7 @@
 """The whole stack: started in order, watched, and ended in reverse order."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -173,14 +174,16 @@ class Stack:
         env: Mapping[str, str],
         task_queue: str,
     ) -> None:
-        build = build_id()
-
         async def ready() -> None:
             client = await temporal.connect()
-            await set_current_version(client, DEPLOYMENT, build, [task_queue], START_SECONDS)
+            while True:
+                # Read anew each time: the worker runs the code that is there when it starts.
+                with contextlib.suppress(Problem):
+                    await set_current_version(client, DEPLOYMENT, build_id(), [task_queue], 3.0)
+                    return
 
         await supervisor.start(self._python("worker", "worker", env, 20.0), ready, START_SECONDS)
-        self._report("worker", f"started, build {build}")
+        self._report("worker", f"started, build {build_id()}")
 
     async def _start_api(self, supervisor: Supervisor, env: Mapping[str, str]) -> None:
         address = f"http://{ports.HOST}:{self.api_port}/healthz"
