@@ -1,6 +1,7 @@
 """Chapters 3.2.1-3.2.2: who reports to whom, from which moment, and what meets the duty."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -281,10 +282,11 @@ def test_harm_that_becomes_known_later_starts_the_rescue_then() -> None:
 def test_foreigners_and_compatriots_are_told_to_the_right_body(
     fact: str, duty: str, body: str
 ) -> None:
-    story = Story().intake().expect_no_clock(duty).at("16:00").correct(**{fact: True})
+    became_known: dict[str, Any] = {fact: True}
+    story = Story().intake().expect_no_clock(duty).at("16:00").correct(**became_known)
     assert (story.opened(duty).recipient, story.opened(duty).due) == (body, beijing("17:00"))
     story.report("urgent", "city-msa", "county-government")
-    assert story.opened(duty)
+    assert story.opened(duty).status == "open", "a report to others is no notice to this body"
     story.deliver_notices()
     assert [c.verdict for c in story.clocks(duty)] == ["on_time"]
 
