@@ -27,6 +27,7 @@ from domain.incident.commands import (
     ProposeTermination,
     RecordOrder,
     ReleasePack,
+    Reopen,
     SubmitReport,
 )
 from domain.incident.state import Caller, Delivery, Facts
@@ -212,6 +213,10 @@ class Story(Driver):
             {"kind": kind, "level": level, "text": "按指令办理", "daily_hour": daily_hour}
         )
         return self.do(command, by, **how)
+
+    def reopen(self, by: str | None = None, **how: Any) -> Self:
+        """What was ended is taken up again (E11)."""
+        return self.do(Reopen(reason="出现新情况"), by or self.plan.government, **how)
 
     def release(self, pack: str, **selection: Any) -> Self:
         """The command office releases a task pack (E10)."""
