@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.base import Text
-from store.pool import Pool, connection
+from store.pool import Pool, clean, connection
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,16 @@ async def append_refusal(
             " code, clause, message_zh, message_en)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             at,
-            incident,
-            command,
-            request_id,
-            seat,
-            person,
-            decider,
-            code,
-            clause,
-            message.zh,
-            message.en,
+            clean(incident),
+            clean(command),
+            clean(request_id),
+            clean(seat),
+            clean(person),
+            clean(decider),
+            clean(code),
+            clean(clause),
+            clean(message.zh),
+            clean(message.en),
         )
 
 

@@ -11,7 +11,7 @@ from domain.incident.record import Event
 from domain.incident.state import TERMINAL, State
 from domain.incident.view import waiting_for
 from domain.plan import Plan
-from store.pool import Conn
+from store.pool import Conn, clean
 
 COLUMNS = (
     "incident",
@@ -73,17 +73,17 @@ def row(plan: Plan, plan_digest: str, state: State, updated: datetime) -> tuple[
         state.phase in TERMINAL,
         state.level,
         state.response_level,
-        facts.kind if facts else None,
-        facts.name if facts else None,
-        facts.drug if facts else None,
-        facts.place if facts else None,
+        clean(facts.kind) if facts else None,
+        clean(facts.name) if facts else None,
+        clean(facts.drug) if facts else None,
+        clean(facts.place) if facts else None,
         state.received_at,
         updated,
         min((clock.due for clock in clocks), default=None),
         min((clock.due for clock in clocks if clock.kind == "statutory"), default=None),
         [clock.due for clock in clocks],
         sum(clock.unrecorded_at is not None for clock in clocks),
-        list(waiting_for(plan, state)),
+        [clean(body) for body in waiting_for(plan, state)],
         state.model_dump_json(),
     )
 

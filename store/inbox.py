@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from domain.base import Text
 from store.errors import NotFound
-from store.pool import Pool, connection
+from store.pool import Pool, clean, connection
 
 
 class Order(Protocol):
@@ -69,10 +69,10 @@ async def put(pool: Pool, order: Order) -> bool:
             order.incident,
             order.notice,
             order.statutory,
-            order.title.zh,
-            order.title.en,
-            order.text.zh,
-            order.text.en,
+            clean(order.title.zh),
+            clean(order.title.en),
+            clean(order.text.zh),
+            clean(order.text.en),
             order.queued_at,
         )
     return added is not None
@@ -131,7 +131,7 @@ async def mark_read(pool: Pool, message: int, body: str, at: datetime, by: str) 
             message,
             body,
             at,
-            by,
+            clean(by),
         )
     if found is None:
         raise NotFound(f"{body} has no notice {message}")

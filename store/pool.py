@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -35,6 +35,7 @@ _GONE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidCachedStatementError,  # a migration ran meanwhile
 )
 _UNMIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
@@ -134,6 +135,15 @@ async def schema_of(conn: Conn) -> str:
     if name is None:
         raise NotMigrated("the schema of this space does not exist: run the migrations")
     return str(name)
+
+
+@overload
+def clean(text: str) -> str: ...
+@overload
+def clean(text: None) -> None: ...
+def clean(text: str | None) -> str | None:
+    """``text`` as PostgreSQL can hold it: it has no place for NUL, and people may send one."""
+    return None if text is None else text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def as_json(value: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from domain.incident.record import canonical_json
 from store.errors import Conflict, NotFound, Purged, Unreadable
 from store.keys import KeyRing, new_key, seal, unseal
-from store.pool import Conn, Pool, connection, transaction
+from store.pool import Conn, Pool, clean, connection, transaction
 
 SALT_BYTES = 16
 
@@ -208,8 +208,8 @@ class Vault:
                 incident,
                 list(gone),
                 by.seat,
-                by.person,
-                by.reason,
+                clean(by.person),
+                clean(by.reason),
             )
         return gone
 
@@ -304,8 +304,8 @@ async def log_reading(conn: Conn, incident: str, reference: str, reader: Reader)
         incident,
         reference,
         reader.seat,
-        reader.person,
-        reader.reason,
+        clean(reader.person),
+        clean(reader.reason),
     )
 
 

@@ -56,7 +56,6 @@ async def names(pool: Pool, filters: Filters | None = None, **options: object) -
             return found
 
 
-@pytest.mark.clause("3.2.2(1)")
 async def test_what_is_due_first_comes_first_so_the_overdue_lead(empty: Pool, tell: Tell) -> None:
     late, later, soon = [await record(empty, tell(at=NOW + shift * HOUR)) for shift in (-5, 3, 0)]
     assert await names(empty) == [late.incident, soon.incident, later.incident]

@@ -105,6 +105,12 @@ async def test_refusals_are_kept_with_actor_command_and_clause(pool: Pool) -> No
     assert await audit.list_refusals(pool, seat="office") == [newest]
 
 
+async def test_a_refusal_is_kept_whatever_was_sent(pool: Pool) -> None:
+    await refuse(pool, "no\0such", "nul")
+    [kept] = await audit.list_refusals(pool, seat="nul")
+    assert kept.command == "no\N{REPLACEMENT CHARACTER}such"
+
+
 async def test_a_report_waits_until_it_is_started(pool: Pool) -> None:
     start = {"start": {"incident": "GQ-D-4", "drug": "刺五加"}, "memo": {"a": "b"}}
     await outbox.put(pool, "GQ-D-4", start, LATER)

@@ -11,7 +11,7 @@ from store import alarms, board, journal
 from store.errors import Diverged
 from store.pool import Pool, connection, open_pool
 from tests.conftest import Database
-from tests.store.conftest import Story, Tell
+from tests.store.conftest import NOW, Story, Tell
 
 SPACE = "incidents"
 
@@ -231,6 +231,20 @@ async def test_a_board_that_was_lost_is_folded_anew(pool: Pool, tell: Tell) -> N
     await put(pool, story, known)
 
     assert await board.get(pool, story.incident) == (story.state, story.state.plan_digest)
+
+
+async def test_a_nul_that_someone_sends_stops_nothing(pool: Pool, tell: Tell) -> None:
+    story = tell(drug="某\0药", place="\0")
+    story.correct("6人\0")
+
+    await put(pool, story)
+
+    assert await journal.read_events(pool, story.incident) == story.events
+    assert await board.get(pool, story.incident) == (story.state, story.state.plan_digest)
+    [shown] = (
+        await board.list_incidents(pool, NOW, board.Filters(incidents=[story.incident]))
+    ).items
+    assert shown.drug == "某\N{REPLACEMENT CHARACTER}药"
 
 
 CHANGES = [

@@ -1,5 +1,6 @@
 """Verification finds what a superuser does to the record, and a rebuild gives the same board."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -324,6 +325,25 @@ async def test_a_rebuilt_board_is_identical(pool: Pool, record: list[Story], tel
     assert (made.incidents, made.broken) == (4, {})
     assert made.events == sum(len(one.events) for one in [*record, story])
     assert await dump(pool) == before
+
+
+async def test_appending_goes_on_while_the_board_is_rebuilt(
+    pool: Pool, record: list[Story]
+) -> None:
+    async def grow(story: Story) -> None:
+        for people in range(12):
+            new = story.correct(f"{people}人")
+            await journal.append(pool, "incidents", story.incident, None, new)
+
+    async def again() -> None:
+        for _ in range(6):
+            assert (await rebuild(pool)).broken == {}
+
+    await asyncio.gather(again(), *(grow(story) for story in record))
+
+    assert await findings(pool) == []
+    for story in record:
+        assert await board.get(pool, story.incident) == (story.state, story.state.plan_digest)
 
 
 async def test_what_does_not_fold_is_named_and_the_rest_is_shown(
