@@ -72,7 +72,16 @@ def acts(plan: Plan, state: State) -> list[Done]:
                     )
                 )
     for release in state.releases.values():
-        done.append(Done("publication", None, release.at, release.at, release.id, release.id))
+        done.append(
+            Done(
+                "publication",
+                None,
+                release.at,
+                release.recorded or release.at,
+                release.id,
+                release.id,
+            )
+        )
         done.extend(
             Done("report.filing", f.recipient, f.at, f.recorded, release.id, release.id)
             for f in release.filed

@@ -283,10 +283,11 @@ class PublishRelease(Command):
 
 
 class FileRelease(Command):
-    """Record that a published release was filed with a superior (备案, 4.7.2)."""
+    """Record that a release was filed with a superior (备案, 4.7.2)."""
 
     name: Literal["file_release"] = "file_release"
     release: Short
+    """The release; its proposal where it must be filed before it is published."""
     delivery: Delivery
 
 
@@ -382,6 +383,8 @@ class LiftWarning(Command):
     name: Literal["lift_warning"] = "lift_warning"
     warning: Short
     reason: Long
+    authorised_by: Short | None = None
+    """Who authorised the lifting, where the plan has it authorised (3.3.6)."""
 
 
 class Dismiss(Command):

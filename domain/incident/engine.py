@@ -24,6 +24,7 @@ from domain.incident import (  # noqa: F401
     reporting,
     response,
     tasks,
+    warning,
 )
 from domain.incident.commands import Command, CorrectFacts, Envelope, Intake, Tick
 from domain.incident.events import EVENTS, EarlyHandlingBegan, NoticesQueued

@@ -171,6 +171,8 @@ class ReportSigned(Payload):
 class ReleasePublished(Payload):
     type = "release.published"
     release: Release
+    ours: bool = True
+    """Published by the county, which then files it; superiors see to their own."""
 
 
 class ReleaseFiled(Payload):
@@ -264,6 +266,7 @@ class WarningLifted(Payload):
     warning: str
     reason: str
     ours: bool
+    authorised_by: str | None = None
 
 
 class Dismissed(Payload):

@@ -11,7 +11,8 @@ from domain.base import Text, beijing_text
 from domain.clocks import INFORMS
 from domain.incident.events import EVENTS
 from domain.incident.record import Event
-from domain.incident.state import Clock, Notice, State
+from domain.incident.releases import publishers
+from domain.incident.state import Clock, Notice, Proposal, State
 from domain.plan import Plan
 
 DRILL_MARK = "【演练】"
@@ -81,9 +82,9 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
             for body in (clock.owner, *plan.reminders.unrecorded_hears):
                 yield body, "unrecorded", clock.id, clock.kind == "statutory"
         case "proposal.made":
-            level = event.data["proposal"]["level"] or plan.level_ids[-1]
-            for body in plan.level_by_id[level].decides:
-                yield body, "decision", event.data["proposal"]["id"], False
+            proposal = state.proposals[event.data["proposal"]["id"]]
+            for body in deciders(plan, state, proposal):
+                yield body, "decision", proposal.id, False
         case "proposal.decided":
             yield plan.office, "decided", event.data["proposal"], False
         case "response.started" | "response.adjusted" | "response.ended":
@@ -107,6 +108,13 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
         case "notice.failed":
             if state.notices[event.data["notice"]].subject != "failed":
                 yield plan.duty, "failed", event.data["notice"], False
+
+
+def deciders(plan: Plan, state: State, proposal: Proposal) -> tuple[str, ...]:
+    """The bodies that decide a proposal: a release is for whoever may publish (4.7.2)."""
+    if proposal.kind == "release":
+        return publishers(plan, state, state.level)
+    return plan.level_by_id[proposal.level or plan.level_ids[-1]].decides
 
 
 def render(plan: Plan, state: State, notice: Notice) -> tuple[Text, Text]:

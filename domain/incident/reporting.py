@@ -327,12 +327,12 @@ def submit_report(ctx: Context, command: SubmitReport) -> Sequence[Fact]:
         fields=command.fields,
         by=ctx.by.decider,
         at=ctx.occurred,
-        given=tuple(_given(ctx, d, ctx.state.seq + 1, form.kind) for d in command.given),
+        given=tuple(delivered(ctx, d, ctx.state.seq + 1, form.kind) for d in command.given),
     )
     return [Fact(ReportSubmitted(report=report), form.clause or clause)]
 
 
-def _given(ctx: Context, delivery: Delivery, seq: int, kind: str) -> Given:
+def delivered(ctx: Context, delivery: Delivery, seq: int, kind: str) -> Given:
     """A delivery, checked: known recipient, allowed channel (3.2.4), not in the future."""
     ctx.body(delivery.recipient)
     form = ctx.plan.report_by_kind[kind]
@@ -383,7 +383,7 @@ def give_report(ctx: Context, command: GiveReport) -> Sequence[Fact]:
         clause = ctx.require("give_report")
         return [
             Fact(
-                ReportGiven(report=None, given=_given(ctx, command.delivery, seq, "initial")),
+                ReportGiven(report=None, given=delivered(ctx, command.delivery, seq, "initial")),
                 clause,
             )
         ]
@@ -391,7 +391,7 @@ def give_report(ctx: Context, command: GiveReport) -> Sequence[Fact]:
     if report is None or report.voided:
         raise missing(ctx.plan, "有效报告", "report", command.report)
     clause = ctx.require("give_report")
-    given = _given(ctx, command.delivery, seq, report.kind)
+    given = delivered(ctx, command.delivery, seq, report.kind)
     return [Fact(ReportGiven(report=report.id, given=given), clause, given.at)]
 
 

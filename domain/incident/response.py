@@ -307,6 +307,7 @@ def _(state: State, event: Event, p: Decided) -> State:
             "status": "approved" if p.approved else "rejected",
             "decided_by": event.by.decider if event.by else None,
             "decided_at": event.occurred,
+            "decided_level": state.level,
         }
     )
     return put(state, "proposals", proposal.id, proposal)

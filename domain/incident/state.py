@@ -230,6 +230,10 @@ class Proposal(Model):
     status: Literal["open", "approved", "rejected", "superseded"] = "open"
     decided_by: str | None = None
     decided_at: Moment | None = None
+    decided_level: str | None = None
+    """The level of the incident when it was decided."""
+    filed: tuple[Given, ...] = ()
+    """Filed before publication, where the plan asks for that (4.7.2)."""
 
 
 class Release(Model):
@@ -240,6 +244,7 @@ class Release(Model):
     level: str | None
     publisher: str
     at: Moment
+    recorded: Moment | None = None
     channel: str
     text: str
     authorisation: str | None = None

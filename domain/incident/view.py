@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from domain.base import beijing_text
-from domain.incident.notices import duty_name
+from domain.incident.notices import deciders, duty_name
 from domain.incident.rules import PHASE_ZH
 from domain.incident.state import Clock, State
 from domain.plan import Plan
@@ -27,8 +27,7 @@ def waiting_for(plan: Plan, state: State) -> tuple[str, ...]:
     bodies: set[str] = set()
     for proposal in state.proposals.values():
         if proposal.status == "open":
-            level = proposal.level or plan.level_ids[-1]
-            bodies.update(plan.level_by_id[level].decides)
+            bodies.update(deciders(plan, state, proposal))
         elif (
             proposal.kind == "release"
             and proposal.status == "approved"
