@@ -120,17 +120,19 @@ def grade(plan: Plan, findings: Findings) -> Grade:
     )
     level = plan.gravest(*(r.level for r in results if r.met == "yes"))
     candidate = plan.gravest(*(r.level for r in results if r.met != "no"))
-    ambiguous = [b for b in plan.grading.boundaries if _ambiguous(plan, b, findings, tests)]
+    disputed = {b: _met_at(plan, b, findings, tests) for b in plan.grading.boundaries}
     rests_on = [reading for test in tests for reading in test.readings]
-    rests_on.extend(boundary.reading for boundary in ambiguous)
+    rests_on.extend(boundary.reading for boundary, met in disputed.items() if met != "no")
     rules = plan.grading.readings
     notes = [
         f"{plan.reading_by_id[b.reading].clause}：{plan.reading_by_id[b.reading].reading.zh}"
         "（待解释，请专家确认）"
-        for b in ambiguous
+        for b, met in disputed.items()
+        if met != "no"
     ]
     if level is None:
         notes.append("没有一项标准完全符合，须由人作出研判。")
+    if candidate is None:
         rests_on.append(rules.no_line or "")
     if level != candidate:
         rests_on.append(rules.unknown or "")
@@ -139,7 +141,7 @@ def grade(plan: Plan, findings: Findings) -> Grade:
     return Grade(
         level=level,
         candidate=candidate,
-        needs_judgement=level != candidate or level is None or bool(ambiguous),
+        needs_judgement=level != candidate or level is None or "yes" in disputed.values(),
         lines=results,
         notes=tuple(notes),
         readings=tuple(r for r in dict.fromkeys(rests_on) if r and plan.pending(r)),
@@ -148,10 +150,7 @@ def grade(plan: Plan, findings: Findings) -> Grade:
 
 def _result(alternatives: list[_Test]) -> LineResult:
     """One provision from its alternatives: any of them suffices (或者)."""
-    met: Answer = "no"
-    for answer in ("unknown", "yes"):
-        if any(test.met == answer for test in alternatives):
-            met = answer
+    met = _any(alternatives)
     told = [test for test in alternatives if test.met == met]
     return LineResult(
         line=told[0].line.line,
@@ -163,13 +162,19 @@ def _result(alternatives: list[_Test]) -> LineResult:
     )
 
 
-def _ambiguous(plan: Plan, boundary: Boundary, findings: Findings, tests: list[_Test]) -> bool:
-    """Whether a count stands where two lines claim it and no one has confirmed which governs."""
-    return (
-        _count(findings, boundary.measure)[0] == boundary.value
-        and plan.pending(boundary.reading)
-        and any(test.line.line in boundary.lines and test.met == "yes" for test in tests)
-    )
+def _any(tests: list[_Test]) -> Answer:
+    """Yes if one of ``tests`` is met, unknown if one may be, else no."""
+    answers = {test.met for test in tests}
+    return "yes" if "yes" in answers else "unknown" if "unknown" in answers else "no"
+
+
+def _met_at(plan: Plan, boundary: Boundary, findings: Findings, tests: list[_Test]) -> Answer:
+    """Whether a line is met by a count that another claims, while no one has confirmed whose."""
+    if _count(findings, boundary.measure)[0] != boundary.value or not plan.pending(
+        boundary.reading
+    ):
+        return "no"
+    return _any([test for test in tests if test.line.line in boundary.lines])
 
 
 def _count(findings: Findings, measure: str) -> tuple[int | None, bool]:

@@ -227,8 +227,12 @@ def test_seats_that_read_record_nothing(seat: str) -> None:
 
 
 def test_a_seat_of_a_part_records_for_the_whole() -> None:
-    assert gaoqing().body_by_id["duty"].part_of == "county-msa"
-    require_recorder(tiny(), "desk", "watch")
+    recording = tiny().recording.model_copy(update={"seats": ()})
+    plan = tiny().model_copy(update={"recording": recording})
+    require_recorder(plan, "desk", "watch")
+    for seat, decider in (("desk", "hall"), ("watch", "desk")):
+        with pytest.raises(Refusal):
+            require_recorder(plan, seat, decider)
 
 
 def test_an_unknown_seat_records_nothing() -> None:

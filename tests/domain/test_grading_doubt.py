@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from domain.grading import CheckedFindings, Findings, grade
+from domain.plan import Plan
 from tests.domain.findings import QUALIFIERS, YES, graded, line
-from tests.plans.files import gaoqing, with_reading
+from tests.plans.files import gaoqing, tiny, with_reading
 
 # --- the ambiguous counts ------------------------------------------------------------------
 
@@ -42,6 +43,13 @@ def test_two_deaths_whose_similar_cases_are_unknown(choice: str) -> None:
     plan = with_reading(gaoqing(), "two-deaths", choice)
     result = graded(plan, **{**TWO_DEATHS, "similar_cases": None})
     assert (result.level, result.candidate, result.needs_judgement) == (None, choice, True)
+    assert {"two-deaths", "unknown-keeps-level"} == set(result.readings)
+
+
+@pytest.mark.clause("附件1 一(一)")
+def test_two_deaths_that_may_not_count_leave_a_level_that_is_met_alone() -> None:
+    result = graded(**{**YES, "similar_cases": None}, affected=51, deaths=2, severe=2)
+    assert (result.level, result.candidate, result.needs_judgement) == ("I", "I", False)
 
 
 @pytest.mark.clause("附件1 二(二)")
@@ -91,6 +99,25 @@ def test_deaths_are_a_lower_bound_of_unknown_severe_cases(deaths: int, level: st
     assert (result.candidate, result.needs_judgement) == ("I", True)
     assert line(result, "一(一)").met == "unknown"
     assert ("severe-includes-deaths" in result.readings) == (level is not None)
+
+
+@pytest.mark.clause("附件1 四(一)")
+def test_an_alternative_that_is_met_outweighs_one_that_is_unknown() -> None:
+    result = graded(**YES, affected=13, severe=None)
+    assert line(result, "四(一)").met == "yes"
+    assert (result.level, result.candidate, result.needs_judgement) == ("IV", "I", True)
+    assert result.readings == ("unknown-keeps-level",)
+
+
+def test_a_lower_bound_may_lie_above_a_line_that_ends() -> None:
+    data = tiny().model_dump()
+    [severe] = [entry for entry in data["grading"]["lines"] if entry["measure"] == "severe"]
+    severe.update(at_least=1, at_most=3)
+    plan = Plan.model_validate(data)
+    for deaths, met in ((2, "unknown"), (4, "no")):
+        found = Findings(affected=0, deaths=deaths, same_drug=True, clustered=False)
+        first = grade(plan, found).lines[0]
+        assert (first.line, first.met) == ("TA 1(1)", met)
 
 
 @pytest.mark.clause("附件1 四(一)")
