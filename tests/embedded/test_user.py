@@ -34,12 +34,15 @@ def test_the_owner_of_the_data_stays_the_same(tmp_path: Path) -> None:
 
 def test_programs_in_a_closed_folder_are_lent_and_taken_back(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    shutil.copytree(binaries.find().postgres.parent, tmp_path / "pg", symlinks=True)
-    closed = tmp_path / "pg" / "bin"
+    package = binaries.find().postgres.parents[1]
+    for part in (package.with_name(f"{package.name}.libs"), package / "pginstall18"):
+        shutil.copytree(part, tmp_path / part.relative_to(package.parent), symlinks=True)
+    closed = tmp_path / package.name / "pginstall18" / "bin"
     scratch = tmp_path / "scratch"
     user = server_user(tmp_path / "new")
     usable = binaries.reachable(closed, user, scratch)
-    assert said_by(launched([str(usable / "postgres"), "--version"], user)).startswith("postgres")
+    for name in ("postgres", "initdb", "psql"):
+        assert said_by(launched([str(usable / name), "--version"], user)).startswith(name)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
     assert (usable == closed) == (user is None)
     binaries.forget_copy(scratch)
