@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-PACKAGES := domain workflows activities store api embedded
+PACKAGES := domain workflows activities store api embedded commands
 SOURCES := $(wildcard $(PACKAGES) tests worker.py cli.py settings.py)
 
 .PHONY: help setup run test check format clauses lock clean

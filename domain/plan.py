@@ -92,6 +92,7 @@ __all__ = [
     "Tier",
     "WarningLevel",
     "WorkGroup",
+    "plan_bytes",
     "plan_digest",
 ]
 
@@ -205,9 +206,15 @@ class Plan(Strict):
         return reading is not None and self.reading_by_id[reading].confirmed_by is None
 
 
+def plan_bytes(plan: Plan) -> bytes:
+    """The plan's canonical JSON, as it is stored and hashed.
+
+    Defaults are left out: a field that a later version adds does not change a plan in force.
+    """
+    said = plan.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def plan_digest(plan: Plan) -> str:
     """SHA-256 over the plan's canonical JSON: two plans with the same digest say the same."""
-    text = json.dumps(
-        plan.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(plan_bytes(plan)).hexdigest()

@@ -1,18 +1,12 @@
 """The plans that incidents were started under, as rows; an incident keeps its own to the end."""
 
-from domain.incident.record import canonical_json
-from domain.plan import Plan, plan_digest
+from domain.plan import Plan, plan_bytes, plan_digest
 from store.errors import NotFound
 from store.pool import Conn
 
 _KNOWN_MOST = 64
 _known: dict[str, Plan] = {}
 """Plans read once: a digest always names the same plan."""
-
-
-def plan_bytes(plan: Plan) -> bytes:
-    """The canonical bytes of ``plan``, as they are stored; their SHA-256 is its digest."""
-    return canonical_json(plan.model_dump(mode="json"))
 
 
 def _remember(named: str, plan: Plan) -> Plan:

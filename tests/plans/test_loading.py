@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from jsonschema_rs import validator_for
 
-from domain.plan import Plan, plan_digest
+from domain.plan import Plan, plan_bytes, plan_digest
 from domain.plan_check import COMMANDS, contradictions
-from store.plan_rows import plan_bytes
 from store.plans import PlanError, PlanFault, load_plan, parse_plan
 from tests.plans.files import GAOQING, SCHEMA, TINY, gaoqing, tiny, with_reading
 
