@@ -14,6 +14,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api import numbers
+from api.audit import note_refusal
 from api.gateway import telephone
 from api.owners import MEMO_SEAT
 from api.problems import Problem, refused, unavailable
@@ -118,7 +119,7 @@ async def take(space: Space, actor: Actor, key: Key, body: IntakeRequest) -> Ope
     digest = space.fingerprint(canonical_json({"body": sent, "person": actor.person}))
     attribution = body.attribution(actor)
     # Before anything is written: a wrong decider is found now, not by a workflow that fails.
-    _check(space, _envelope(space, body, attribution, received, key.value, None))
+    await _check(space, _envelope(space, body, attribution, received, key.value, None))
     for salt in range(SALTS):
         number = numbers.draw(
             space.plan.jurisdiction.prefix, space.name, actor.seat, key.value, str(salt)
@@ -161,13 +162,14 @@ def _envelope(
     return guard(space.plan, opening)
 
 
-def _check(space: Space, envelope: Envelope) -> None:
+async def _check(space: Space, envelope: Envelope) -> None:
     try:
         decide(space.plan, initial("-", space.plan, space.name), envelope, envelope.received)
     except Refusal as refusal:
-        raise refused(
-            refusal.code, refusal.clause, refusal.message.zh, refusal.message.en
-        ) from refusal
+        message = refusal.message
+        problem = refused(refusal.code, refusal.clause, message.zh, message.en)
+        await note_refusal(space, None, envelope, problem)
+        raise problem from refusal
 
 
 async def _known(space: Space, start: _Start, key: Key) -> Opened | Literal[False] | None:

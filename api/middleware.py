@@ -1,5 +1,7 @@
 """What every request passes first: its id, its size limit, and the security headers."""
 
+import asyncio
+import contextlib
 import json
 import re
 import uuid
@@ -11,6 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import MEDIA_TYPE, Problem
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+DRAINED: Final = 32 * 1024 * 1024
+"""At most so many bytes past the limit are read and thrown away."""
+DRAIN_SECONDS: Final = 10.0
 
 STRICT_CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -56,6 +62,8 @@ class Guard:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > limit:
+                    if message.get("more_body", False):
+                        await _drain(receive)
                     raise _too_large(limit)
             return message
 
@@ -70,9 +78,22 @@ class Guard:
 
         length = _header(scope, b"content-length")
         if length is not None and length.isdigit() and int(length) > limit:
+            await _drain(receive)
             await _refuse(headed, _too_large(limit), request_id, scope["path"])
             return
         await self._app(scope, limited, headed)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while and keep nothing: who is cut off in mid-sentence hears no answer."""
+    left = DRAINED
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
 
 
 def _too_large(limit: int) -> Problem:
@@ -81,7 +102,7 @@ def _too_large(limit: int) -> Problem:
         "too_large",
         f"内容超过 {limit} 字节的上限。",
         f"the body is larger than {limit} bytes",
-        # The rest of the body is not read, so the connection cannot be used again.
+        # The rest of the body may not have been read: the connection cannot be used again.
         headers={"Connection": "close"},
     )
 

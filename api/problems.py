@@ -258,6 +258,15 @@ def install(app: FastAPI) -> None:
 
     async def on_shape(request: Request, error: Exception) -> JSONResponse:
         errors = cast(RequestValidationError, error).errors()
+        sent = request.headers.get("Content-Type", "")
+        if request.method == "POST" and sent.partition(";")[0].strip() != "application/json":
+            problem = Problem(
+                415,
+                "not_json",
+                "请以 application/json 发送。",
+                "send the body as application/json",
+            )
+            return respond(request, problem)
         if any(found["type"] == "json_invalid" for found in errors):
             problem = Problem(
                 400, "not_json", "请求体不是有效的 JSON。", "the body is not valid JSON"

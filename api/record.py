@@ -10,7 +10,7 @@ from domain.incident.chain import verify
 from domain.incident.engine import apply, initial, read
 from domain.incident.state import State
 from domain.plan import Plan
-from store import board, journal
+from store import board, journal, outbox
 from store.errors import Unavailable
 from store.pool import Pool, connection
 from store.watch import Watcher
@@ -32,7 +32,15 @@ class Standing:
 class Record:
     """The record of one space, as the routes read it."""
 
-    def __init__(self, pool: Callable[[], Awaitable[Pool]], watcher: Watcher, space: str) -> None:
+    def __init__(
+        self,
+        pool: Callable[[], Awaitable[Pool]],
+        watcher: Watcher,
+        space: str,
+        started: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        """Read by ``pool``; ``started`` says whether Temporal knows an incident."""
+        self._started = started
         self._pool = pool
         self._watcher = watcher
         self._space = space
@@ -55,7 +63,16 @@ class Record:
                 retry_after=2,
             )
         found = await board.get(pool, incident)
+        if found is None and min_seq is None and await self._started(incident):
+            # Opened a moment ago: what its first reader wants is the call sheet, not a 404.
+            return await self.standing(incident, 1)
         if found is None:
+            if await outbox.find(pool, incident) is not None:
+                raise unavailable(
+                    "not_started_yet",
+                    "报告已保存,流程尚未启动,请稍后再查。",
+                    "the report is safe, its workflow has not been started yet: ask again",
+                )
             raise not_found("该事件", "such incident", "no_incident")
         state, digest = found
         return Standing(state, await board.get_plan(pool, digest))

@@ -3,9 +3,12 @@
 The bodies of commands are made from the commands themselves, so the two never differ.
 """
 
-from typing import Annotated, Any, ClassVar
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from api.security import Actor
 from domain.base import Moment, Strict
@@ -20,7 +23,50 @@ OWN_ROUTES = frozenset({"intake", "attach", "register_person", "purge_persons"})
 """Commands that need more than their own fields: the vault comes first."""
 
 
-class Attributed(Strict):
+EARLIEST: Final = datetime(1949, 10, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Sent(Strict):
+    """What people send: plain text, and times that a calendar on the wall has."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_text(cls, value: Any) -> Any:
+        # PostgreSQL keeps no NUL, and an event that it refuses would block its incident's record.
+        for path, inner in _leaves(value):
+            if isinstance(inner, str) and _CONTROL.search(inner):
+                raise ValueError(f"{path}: control characters are not allowed")
+        return value
+
+    @model_validator(mode="after")
+    def _sane_times(self) -> Self:
+        for path, inner in _leaves(dict(self)):
+            moment = inner
+            if isinstance(inner, date) and not isinstance(inner, datetime):
+                moment = datetime(inner.year, inner.month, inner.day, tzinfo=UTC)
+            if isinstance(moment, datetime) and not EARLIEST <= moment < LATEST:
+                raise ValueError(f"{path}: the year {moment.year} cannot be meant")
+        return self
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value within ``value`` that holds no other, keys of mappings too, with its path."""
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield path or str(key), key
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner, path)
+    else:
+        yield path, value
+
+
+class Attributed(Sent):
     """Who decided or did it, when and how; whoever holds the token is its recorder."""
 
     decider: Short | None = Field(
@@ -114,12 +160,6 @@ class IntakeRequest(Attributed):
     other_rules: tuple[Short, ...] = Field(default=(), max_length=20)
 
 
-class PersonRequest(Attributed):
-    """A person harmed. Everything but the attribution is kept encrypted, each under a key."""
-
-    person: "PersonData"
-
-
 class PersonData(Strict):
     """Personal data, only what the response needs (突发事件应对法 83)."""
 
@@ -137,7 +177,10 @@ class PersonData(Strict):
     note: Long | None = None
 
 
-PersonRequest.model_rebuild()
+class PersonRequest(Attributed):
+    """A person harmed. Everything but the attribution is kept encrypted, each under a key."""
+
+    person: PersonData
 
 
 def _body(kind: type[Command]) -> type[Attributed]:

@@ -6,24 +6,28 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.gateway import Gateway
 from api.owners import Owners
-from api.problems import unavailable
-from api.record import Record
+from api.problems import no_record, unavailable
+from api.record import Record, Standing
 from api.security import Tokens
-from api.temporal import Temporal
-from domain.plan import Plan
+from api.temporal import Late, NotRunning, Temporal, TemporalDown
+from domain.plan import Plan, plan_digest
 from settings import Settings, temporal_config
 from store.credentials import Row, load_digests
+from store.errors import Unavailable
 from store.pool import Pool, open_pool
 from store.vault import Vault
 from store.watch import Watcher
 
 log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.5
 
 
 def wall_clock() -> datetime:
@@ -61,7 +65,7 @@ class Space:
             plan, settings.data_dir / f"tokens-{self.name}.json", self._load_digests
         )
         self.watcher = Watcher(settings.database_url.get_secret_value(), self.name)
-        self.record = Record(self.pool, self.watcher, self.name)
+        self.record = Record(self.pool, self.watcher, self.name, self._started)
         self.owners = Owners(self.record, self.temporal)
         self.gateway = Gateway(
             self.temporal, plan, self.name, settings.task_queue, self.record.ended
@@ -88,6 +92,35 @@ class Space:
 
     async def _load_digests(self) -> list[Row]:
         return await load_digests(await self.pool())
+
+    async def _started(self, incident: str) -> bool:
+        async def describe(client: Client) -> None:
+            await client.get_workflow_handle(incident).describe()
+
+        try:
+            await self.temporal.ask(describe, LOOK_SECONDS)
+        except (NotRunning, Late, TemporalDown):
+            return False
+        return True
+
+    async def standing(self, incident: str, min_seq: int | None = None) -> Standing:
+        """The incident as it stands on record, or as it says itself while PostgreSQL is down.
+
+        For papers that people need in an emergency: a call sheet must print without a database.
+
+        Raises:
+            Problem: 404 there is none; 503 nobody can tell.
+        """
+        try:
+            return await self.record.standing(incident, min_seq)
+        except Unavailable as gone:
+            try:
+                state = await self.gateway.state(incident)
+            except (NotRunning, TemporalDown) as error:
+                raise no_record() from error
+            if state is None or state.plan_digest != plan_digest(self.plan):
+                raise no_record() from gone
+            return Standing(state, self.plan)
 
     def vault(self) -> Vault:
         """The vault of personal data and files.

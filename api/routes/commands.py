@@ -22,7 +22,7 @@ from domain.incident.record import Attribution
 
 COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": PendingAnswer, "description": "已受理,稍后办理;结果见 Location"},
-    **documented(400, 401, 403, 404, 409, 413, 422, 503),
+    **documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
 }
 
 

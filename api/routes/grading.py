@@ -21,7 +21,7 @@ def router(space: Space, base: str) -> APIRouter:
         "/grade",
         operation_id=f"{space.name}_grade",
         summary="按附件1研判级别",
-        responses=documented(400, 401, 413, 422),
+        responses=documented(400, 401, 413, 415, 422),
     )
     async def grade_findings(
         _actor: Annotated[Actor, deps.actor],

@@ -1,7 +1,7 @@
 """Intake, the list, one incident, its events, clocks, tasks, notices and requests."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic import BaseModel
@@ -30,6 +30,9 @@ from api.views import (
 from domain.incident.state import Notice, Outcome
 from store import board, journal, outbox
 from store.errors import StoreError, Unavailable
+
+NO_NUL: Final = r"^[^\x00]*$"
+"""PostgreSQL takes no NUL in a text."""
 
 
 class SummaryView(BaseModel):
@@ -94,7 +97,7 @@ def router(space: Space, base: str) -> APIRouter:
         responses={
             200: {"model": Taken, "description": "重复请求,返回同一事件"},
             202: {"model": Taken, "description": "已保存,稍后启动"},
-            **documented(400, 401, 403, 409, 413, 422, 503),
+            **documented(400, 401, 403, 409, 413, 415, 422, 503),
         },
     )
     async def intake(
@@ -136,8 +139,8 @@ def router(space: Space, base: str) -> APIRouter:
         level: Annotated[list[str] | None, Query(max_length=10)] = None,
         overdue: bool | None = None,
         ended: bool | None = None,
-        waiting_for: Annotated[str | None, Query(max_length=100)] = None,
-        q: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
+        waiting_for: Annotated[str | None, Query(max_length=100, pattern=NO_NUL)] = None,
+        q: Annotated[str | None, Query(max_length=100, pattern=NO_NUL)] = None,
         order: board.Order = "urgency",
         cursor: Annotated[str | None, Query(max_length=500)] = None,
         limit: Annotated[int, Query(ge=1, le=board.LIST_MOST)] = 50,

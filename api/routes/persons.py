@@ -144,7 +144,7 @@ def router(space: Space, base: str) -> APIRouter:
         operation_id=f"{space.name}_purge_persons",
         summary="销毁个人信息密钥(办结后)",
         response_model=Answer,
-        responses=documented(400, 401, 403, 404, 409, 413, 422, 503),
+        responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
     )
     async def purge_persons(
         response: Response,

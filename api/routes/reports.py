@@ -87,7 +87,7 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> ReportView | Response:
         """The report with this number: a page to print, or JSON for whoever accepts only that."""
         no_reporters(actor)
-        standing = await space.record.standing(incident, min_seq)
+        standing = await space.standing(incident, min_seq)
         state = mask(standing.state, actor)
         found = next((r for r in state.reports.values() if r.number == number), None)
         if found is None:
@@ -112,7 +112,7 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> HTMLResponse:
         """Whom to call, by when, what to read out, and boxes for time and who answered (E4)."""
         no_reporters(actor)
-        standing = await space.record.standing(incident, min_seq)
+        standing = await space.standing(incident, min_seq)
         return HTMLResponse(call_sheet.page(standing.plan, standing.state, space.now()))
 
     return made
