@@ -57,7 +57,6 @@ def determine_cause(ctx: Context, command: DetermineCause) -> Sequence[Fact]:
     if cause is None:
         raise missing(ctx.plan, "原因类别", "cause", command.cause)
     ctx.require("determine_cause")
-    ctx.late_entry(ctx.occurred)
     determined = CauseDetermined(
         cause=cause.id,
         conclusion=command.conclusion,
@@ -100,7 +99,6 @@ def log_resource(ctx: Context, command: LogResource) -> Sequence[Fact]:
     """Goods and labour taken are returned or compensated, stores replenished (5.2, 6.2, 6.5)."""
     ctx.in_phase(*WORKING)
     clause = ctx.require("log_resource")
-    ctx.late_entry(ctx.occurred)
     if command.action in ("requisition", "use"):
         if command.kind is None or not (command.what and command.quantity and command.source):
             raise Refusal(
@@ -182,7 +180,6 @@ def complete_corrective_action(ctx: Context, command: CompleteCorrectiveAction) 
     if action is None:
         raise missing(ctx.plan, "整改措施", "corrective action", command.action)
     clause = ctx.require("complete_corrective_action", None, action.owner)
-    ctx.late_entry(ctx.occurred)
     if action.done_at is not None:
         raise Refusal("action_done", clause, "该整改措施已完成。", f"{action.id} is done already")
     return [Fact(ActionCompleted(action=action.id, result=command.result), clause)]
@@ -268,7 +265,6 @@ def dismiss(ctx: Context, command: Dismiss) -> Sequence[Fact]:
     """Found to be no incident: whoever was told is told so (E11)."""
     ctx.in_phase("reported", "early_handling")
     clause = ctx.require("dismiss")
-    ctx.late_entry(ctx.occurred)
     refuse_while_merging(ctx, clause)
     if warnings := _open_warnings(ctx):
         raise Refusal(
@@ -292,7 +288,6 @@ def reopen(ctx: Context, command: Reopen) -> Sequence[Fact]:
     """What was ended, closed or dismissed may prove not to be over (E11)."""
     ctx.in_phase("aftermath", "closed", "dismissed")
     clause = ctx.require("reopen")
-    ctx.late_entry(ctx.occurred)
     return [Fact(Reopened(reason=command.reason, phase=ctx.state.phase), clause)]
 
 

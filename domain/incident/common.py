@@ -96,7 +96,6 @@ def acknowledge_notice(ctx: Context, command: AcknowledgeNotice) -> Sequence[Fac
     if notice is None:
         raise missing(ctx.plan, "通知", "notice", command.notice)
     ctx.require("acknowledge_notice", None, notice.recipient)
-    ctx.late_entry(ctx.occurred)
     if notice.acknowledged_at is not None:
         raise Refusal(
             "already_acknowledged", notice.clause, "该通知已签收。", f"{notice.id} is acknowledged"

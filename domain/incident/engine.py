@@ -110,7 +110,7 @@ def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple
     if not command.internal:
         authority.require_recorder(plan, ctx.by.recorder, ctx.by.decider)
         if not isinstance(command, Intake):
-            ctx.not_future(ctx.occurred)
+            ctx.late_entry(ctx.occurred)
     _check_life(ctx, command)
     commit = _Commit(ctx)
     commit.add(DECIDERS[type(command)](ctx, command))

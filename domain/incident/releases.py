@@ -130,7 +130,6 @@ def publish_release(ctx: Context, command: PublishRelease) -> Sequence[Fact]:
         _require_media(ctx)
     elif ctx.by.decider not in rule.publishers:
         ctx.require("publish_release")
-    ctx.late_entry(ctx.occurred)
     _require_review(ctx, proposal, rule)
     if not competent:
         competent, authorisation = _competent(ctx, proposal.decided_by, command.authorisation)
@@ -261,7 +260,6 @@ def record_authorisation(ctx: Context, command: RecordAuthorisation) -> Sequence
     ctx.in_phase(*WORKING)
     ctx.require("record_authorisation")
     rule = authority_at(ctx.plan, ctx.level(command.level))
-    ctx.late_entry(ctx.occurred)
     if ctx.by.decider not in rule.publishers:
         names = "、".join(ctx.plan.body_by_id[body].name.zh for body in rule.publishers)
         raise Refusal(

@@ -189,7 +189,6 @@ def _worse(old: Findings, new: Findings) -> bool:
 def verify(ctx: Context, command: Verify) -> Sequence[Fact]:
     """Verification pauses no clock; 待核实 is a result too (3.2.2(2))."""
     ctx.in_phase(*ACTIVE)
-    ctx.late_entry(ctx.occurred)
     clause = ctx.require("verify")
     return [Fact(Verified(outcome=command.outcome, text=command.text), clause)]
 
@@ -203,7 +202,6 @@ def _(state: State, event: Event, p: Verified) -> State:
 def assess(ctx: Context, command: Assess) -> Sequence[Fact]:
     """The officer grades; lines that are met bind, and a lower grade only proposes (附件1)."""
     ctx.in_phase(*ACTIVE)
-    ctx.late_entry(ctx.occurred)
     clause = ctx.require("assess")
     findings = command.findings or ctx.state.reported.findings
     if command.level is not None:
@@ -412,7 +410,6 @@ def sign_report(ctx: Context, command: SignReport) -> Sequence[Fact]:
     if report is None or report.voided:
         raise missing(ctx.plan, "有效报告", "report", command.report)
     clause = ctx.require("sign_report")
-    ctx.late_entry(ctx.occurred)
     if report.signed_by is not None:
         raise Refusal(
             "already_signed", clause, "该报告已签发。", f"report {report.id} is signed already"

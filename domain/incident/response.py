@@ -53,7 +53,6 @@ def record_order(ctx: Context, command: RecordOrder) -> Sequence[Fact]:
     """The superior leads at its levels: its order starts, adjusts or ends the response."""
     ctx.in_phase(*ACTIVE)
     clause = ctx.require("record_order")
-    ctx.late_entry(ctx.occurred)
     order = Order(
         id=ctx.id("o"),
         seq=ctx.state.seq + 1,
@@ -239,7 +238,6 @@ def propose(
     warnings: tuple[str, ...] = (),
 ) -> Sequence[Fact]:
     """The event that something was put to the body that decides."""
-    ctx.late_entry(ctx.occurred)
     # Releases stand side by side; any other proposal replaces the one before it.
     earlier = sum(p.kind == kind for p in ctx.state.proposals.values())
     version = 1 if kind == "release" else 1 + earlier
@@ -282,7 +280,6 @@ def open_proposal(ctx: Context, command: Decision, kind: str) -> Proposal:
             f"proposal {proposal.id} is version {proposal.version} and {proposal.status}: "
             "decide the open version",
         )
-    ctx.late_entry(ctx.occurred)
     return proposal
 
 

@@ -39,7 +39,6 @@ def establish(ctx: Context, command: Establish) -> Sequence[Fact]:
     """The command may be set up (可依法设立); everything also works without it (2.1, 2.2)."""
     ctx.in_phase("reported", "early_handling", "responding")
     clause = ctx.require("establish")
-    ctx.late_entry(ctx.occurred)
     groups: list[Group] = []
     if command.what == "groups":
         asked = {change.id: change for change in command.groups}
@@ -87,7 +86,6 @@ def release_pack(ctx: Context, command: ReleasePack) -> Sequence[Fact]:
     if pack is None:
         raise missing(ctx.plan, "任务包", "pack", command.pack)
     clause = ctx.require("release_pack")
-    ctx.late_entry(ctx.occurred)
     if pack.phases and ctx.state.phase not in pack.phases:
         raise Refusal(
             "pack_not_due",
@@ -230,7 +228,6 @@ def complete_task(ctx: Context, command: CompleteTask) -> Sequence[Fact]:
     ctx.in_phase(*WORKING)
     task = _open_task(ctx, command.task)
     ctx.require("complete_task", None, *_concerned(ctx, task))
-    ctx.late_entry(ctx.occurred)
     return [Fact(TaskCompleted(task=task.id, result=command.result), task.clause)]
 
 

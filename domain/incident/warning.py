@@ -27,7 +27,6 @@ def issue_warning(ctx: Context, command: IssueWarning) -> Sequence[Fact]:
     ctx.in_phase(*WORKING)
     rule = _warning_level(ctx, command.level)
     ctx.require("issue_warning")
-    ctx.late_entry(ctx.occurred)
     if ctx.by.decider not in rule.issuers:
         names = [ctx.plan.body_by_id[body].name for body in rule.issuers]
         raise Refusal(
@@ -76,7 +75,6 @@ def lift_warning(ctx: Context, command: LiftWarning) -> Sequence[Fact]:
     if warning is None or warning.lifted_at is not None:
         raise missing(ctx.plan, "未解除的预警", "open warning", command.warning)
     clause = ctx.require("lift_warning")
-    ctx.late_entry(ctx.occurred)
     rule = _warning_level(ctx, warning.level)
     if ctx.by.decider not in (*rule.issuers, *rule.authorised_by):
         names = "、".join(ctx.plan.body_by_id[body].name.zh for body in rule.issuers)
