@@ -49,6 +49,14 @@ def ensure_credentials(data_dir: Path, seats: Sequence[tuple[str, str]]) -> list
     return [by_seat[seat, body] for seat, body in seats]
 
 
+def known_digests(data_dir: Path) -> set[str]:
+    """The digests of every token in the file, also of seats that the plan no longer has.
+
+    Raises ``Problem`` when it is damaged.
+    """
+    return {one.digest for one in _read(data_dir / FILE)}
+
+
 def _read(path: Path) -> list[Credential]:
     content = read_json(path)
     try:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from embedded import binaries, ports, processes
-from embedded.credentials import ensure_credentials
+from embedded.credentials import ensure_credentials, known_digests
 from embedded.folder import DataFolder
 from embedded.migrations import migrate
 from embedded.postgres import APPLICATION, MIGRATOR, Postgres
@@ -27,7 +28,7 @@ from embedded.temporal import (
 )
 from embedded.user import server_user
 from settings import ROOT, Settings, build_id
-from store.credentials import put_digests
+from store.credentials import load_digests, put_digests, revoke
 from store.plans import PlanError, load_plan
 from store.pool import open_pool
 from workflows.contracts import DEPLOYMENT, SEARCH_ATTRIBUTES
@@ -152,10 +153,20 @@ class Stack:
         self._report("migrations", "applied")
 
     async def _store_credentials(self, url: str, space: str, seats: list[tuple[str, str]]) -> None:
+        """Make the file's tokens the ones that are valid, and no others.
+
+        Whoever removes the file because a token leaked has new ones made, and the leaked one
+        must not live on in the database.
+        """
         credentials = ensure_credentials(self.folder.root, seats)
+        in_file = known_digests(self.folder.root)
         pool = await open_pool(url, space, size=1, name="yaoan up")
         try:
             await put_digests(pool, [(one.digest, one.seat, one.body) for one in credentials])
+            stale = [row.digest for row in await load_digests(pool) if row.digest not in in_file]
+            if stale:
+                count = await revoke(pool, stale, datetime.now(UTC))
+                self._report("credentials", f"{count} tokens that left the file were revoked")
         finally:
             await pool.close()
 

@@ -134,7 +134,10 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(tmp_path: Path) -> None:
     _, alive = psutil.wait_procs(below, timeout=20)
     assert alive == []
 
+    (data / "credentials.json").unlink()
     third = Running(data).ready()
+    assert third.get("/api/v1/incidents", duty).status_code == 401
+    duty = third.token("duty")
     assert third.get("/readyz").is_success
     again = third.get(f"/api/v1/incidents/{incident}/events", duty)
     assert again.json() == seen.json()
