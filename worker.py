@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities.channels import Mail, channels_for
 from activities.journal import Journal
 from activities.merge import Merge
-from activities.notify import Notify
+from activities.notify import Channel, Notify
 from settings import Settings, build_id, settings, temporal_config
 from store.pool import Pool, open_pool
 from workflows.contracts import DEPLOYMENT
@@ -43,15 +43,23 @@ T = TypeVar("T")
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
-def make_worker(client: Client, config: Settings, pool: Pool, **options: Any) -> Worker:
+def make_worker(
+    client: Client,
+    config: Settings,
+    pool: Pool,
+    channels: Sequence[Channel] | None = None,
+    **options: Any,
+) -> Worker:
     """A worker for the space that ``config`` names, under the build id of its code.
 
     The server gives it work once that build is the deployment's current version.
 
     Args:
+        channels: the ways to reach bodies; those of the space unless given.
         options: further arguments of ``temporalio.worker.Worker``.
     """
-    notify = Notify(channels_for(config.space, pool, mail_of(config)))
+    if channels is None:
+        channels = channels_for(config.space, pool, mail_of(config))
     defaults: dict[str, Any] = {
         "graceful_shutdown_timeout": GRACE,
         "max_cached_workflows": CACHED_WORKFLOWS,
@@ -63,7 +71,7 @@ def make_worker(client: Client, config: Settings, pool: Pool, **options: Any) ->
         workflows=[Incident],
         activities=[
             Journal(pool).append_events,
-            notify.deliver_notice,
+            Notify(channels).deliver_notice,
             Merge(client).offer_merge,
         ],
         workflow_runner=workflow_runner(),

@@ -8,6 +8,7 @@ handler needs to remember to start anything.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,21 +16,13 @@ from functools import partial
 from typing import Any, Literal, NoReturn
 
 from temporalio import workflow
-from temporalio.common import (
-    RawValue,
-    RetryPolicy,
-    SearchAttributeKey,
-    SearchAttributeUpdate,
-    VersioningBehavior,
-)
-from temporalio.exceptions import ActivityError, ApplicationError, RetryState
+from temporalio.common import RawValue, VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from domain.base import Refusal, beijing_text
+    from domain.base import Refusal
     from domain.clocks import next_moments
-    from domain.incident import view
     from domain.incident.commands import (
         AnyCommand,
         Command,
@@ -40,24 +33,19 @@ with workflow.unsafe.imports_passed_through():
         Tick,
     )
     from domain.incident.engine import decide, evolve, initial
-    from domain.incident.merging import offer
-    from domain.incident.notices import duty_name, render
     from domain.incident.record import Event
     from domain.incident.state import Notice, State
     from workflows import contracts as c
 
-Lane = Literal["journal", "clock", "notice", "merge"]
-LANES: dict[Lane, int] = {"journal": 1, "notice": 5, "merge": 1, "clock": 500}
-"""How many effects of a kind run at once: the journal keeps its order, notices share a channel."""
+from workflows import calls, shown
+from workflows.refusals import described, fail, shape
 
-JOURNAL_RETRIES = RetryPolicy(
-    initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10)
-)
-NOTICE_RETRIES = RetryPolicy(maximum_interval=timedelta(minutes=1))
-ATTEMPT = timedelta(seconds=30)
-"""One attempt of an activity; the retry policies decide how many there are."""
-SUMMARY_BYTES = 200
-"""The server refuses longer summaries (limit.userMetadataSummarySize)."""
+Lane = Literal["journal", "clock", "notice", "merge"]
+AT_ONCE: dict[Lane, int] = {"journal": 1, "notice": 5, "merge": 1}
+"""So many at once: the journal keeps its order, notices share their channels; clocks are free."""
+
+DRAIN = timedelta(seconds=10)
+"""How long a run that is about to be continued waits for its activities."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +73,18 @@ class Incident:
         self._running: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         self._spent: dict[str, int] = {}
         self._changed = True
+        self._impatient = False
+        self._unfit: Refusal | None = None
         if start.state is not None:
             self._state = start.state
-        elif start.opening is not None:
-            self._state = initial(start.incident, start.plan, start.space)
-            try:
-                self._execute(start.opening)
-            except Refusal as refusal:
-                _fail(refusal)
-        else:
-            raise ApplicationError(
-                "an incident starts with its opening or with a state",
-                type="bad_start",
-                non_retryable=True,
-            )
+            return
+        self._state = initial(start.incident, start.plan, start.space)
+        try:
+            if start.opening is None:
+                raise self._bad_command("an incident starts with its opening or with a state")
+            self._execute(start.opening)
+        except Refusal as refusal:
+            self._unfit = refusal
 
     @workflow.run
     async def run(self, _start: c.IncidentStart) -> c.Receipt:
@@ -107,11 +93,15 @@ class Incident:
         Returns:
             The range and the head of the whole record.
         """
+        if self._unfit is not None:
+            fail(self._unfit)
         while True:
             self._reap()
             self._tick()
+            if self._full() and self._drained() and workflow.all_handlers_finished():
+                self._roll_over()
             self._reconcile()
-            self._show()
+            shown.show(self._plan, self._state, self._journal())
             self._changed = False
             if self._finished() and workflow.all_handlers_finished():
                 return c.Receipt(
@@ -122,12 +112,10 @@ class Incident:
                     head=self._state.head,
                 )
             try:
-                await workflow.wait_condition(lambda: self._woken() or self._full())
+                await workflow.wait_condition(self._woken)
             except asyncio.CancelledError:
                 # The plan knows dismissal and closing; cancelling a workflow is neither.
                 workflow.logger.warning("cancellation ignored: close or dismiss the incident")
-            if self._full():
-                await self._roll_over()
 
     # --- commands: all of them end in _execute ---
 
@@ -137,7 +125,7 @@ class Incident:
         try:
             return self._execute(self._read(name, args))
         except Refusal as refusal:
-            _fail(refusal)
+            fail(refusal)
 
     # A refusal here leaves nothing in history. The handler runs in the same moment with the
     # same state, so that it decides the same.
@@ -147,13 +135,13 @@ class Incident:
         try:
             self._decide(self._read(name, args))
         except Refusal as refusal:
-            _fail(refusal)
+            fail(refusal)
 
     @workflow.signal(name=c.COMMAND_SIGNAL)
     def command(self, envelope: Envelope) -> None:
         """Carry out a command whose Update no worker took; its sender was promised a result."""
         try:
-            _admit(envelope.command)
+            self._admit(envelope.command)
             self._execute(envelope)
         except Refusal as refusal:
             self._keep(envelope, refusal)
@@ -173,39 +161,33 @@ class Incident:
     @workflow.query(name=c.OVERVIEW_QUERY)
     def overview(self) -> c.Overview:
         """What an operator asks first: where it stands, what is stuck, and on whom."""
-        state, now = self._state, workflow.now()
-        due = view.next_due(state, now)
-        return c.Overview(
-            incident=state.incident,
-            phase=state.phase,
-            level=state.level,
-            seq=state.seq,
-            head=state.head,
-            overdue=len(view.overdue(state, now)),
-            next_due=due.due if due else None,
-            waiting_for=view.waiting_for(self._plan, state),
-            journal=self._journal(),
-            unwritten=len(self._pending),
-            running=tuple(self._running),
+        return shown.overview(
+            self._plan, self._state, self._journal(), len(self._pending), self._running
         )
 
     def _read(self, name: str, args: Sequence[RawValue]) -> Envelope:
         if len(args) != 1:
-            raise _bad_command("an update takes one argument, the envelope")
+            raise self._bad_command("an update takes one argument, the envelope")
         try:
             envelope: Envelope = workflow.payload_converter().from_payload(
                 args[0].payload, Envelope
             )
         except ValidationError as error:
-            # Without the input: what was typed must not reach logs by way of an error.
-            found = error.errors(include_input=False, include_url=False, include_context=False)
-            raise _bad_command(
-                "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found)
-            ) from None
+            raise self._bad_command(shape(error)) from None
         if envelope.command.name != name:
-            raise _bad_command(f"update {name!r} carries the command {envelope.command.name!r}")
-        _admit(envelope.command)
+            raise self._bad_command(f"update {name!r} carries {envelope.command.name!r}")
+        self._admit(envelope.command)
         return envelope
+
+    def _admit(self, command: Command) -> None:
+        """Refuse what only the incident may say; a merge is offered by another incident."""
+        if command.internal and command.name != "accept_merge":
+            raise self._bad_command(f"{command.name!r} is given by the incident itself")
+
+    def _bad_command(self, problem: str) -> Refusal:
+        clause = self._plan.recording.clause
+        zh, en = f"命令格式有误:{problem}", f"malformed command: {problem}"
+        return Refusal("bad_command", clause, zh, en)
 
     def _decide(self, envelope: Envelope) -> tuple[Event, ...]:
         """What the domain makes of ``envelope``; nothing if it was handled before.
@@ -246,7 +228,7 @@ class Incident:
         """Put a signalled command's refusal on record, so that its sender can read it."""
         kept = Refused(
             command=envelope.command.name,
-            refusal=_described(refusal),
+            refusal=described(refusal),
             request=envelope.digest(),
         )
         try:
@@ -261,35 +243,40 @@ class Incident:
         """Every activity and timer that the state calls for, under a key that names it fully."""
         effects: dict[str, Effect] = {}
         if self._pending and not self._diverged:
-            last = self._pending[: c.BATCH_EVENTS][-1]
-            # The key becomes the activity's id: a replay that yields other events differs here.
-            key = f"journal-{last.seq}-{last.hash[:12]}"
-            effects[key] = Effect("journal", partial(self._write_journal, key))
+            key = calls.journal_key(self._pending[: c.BATCH_EVENTS])
+            effects[key] = Effect("journal", self._write_journal)
         for clock, moment in self._moments().items():
             effects[f"{clock}@{moment.isoformat()}"] = Effect(
                 "clock", partial(self._wait, clock, moment)
             )
         for notice in self._state.outbox:
             effects[f"notice-{notice.id}"] = Effect("notice", partial(self._deliver, notice))
-        if self._state.merging_into is not None:
-            key = f"merge-{self._state.merging_into}-{self._state.seq}"
-            effects[key] = Effect("merge", partial(self._merge, key))
+        if (into := self._state.merging_into) is not None:
+            key = f"merge-{into}-{self._state.seq}"
+            effects[key] = Effect("merge", partial(self._merge, into, key))
         return effects
 
     def _reconcile(self) -> None:
-        wanted = self._effects()
-        for key, (lane, task) in list(self._running.items()):
-            # A timer nobody wants is noise; an activity is let finish, for it may have acted.
-            if lane == "clock" and key not in wanted:
-                task.cancel()
-                del self._running[key]
+        if self._full():
+            # A run that is about to end starts nothing more. What is under way gets a moment to
+            # end, for whatever arrives while a run turns over makes the server try again.
+            wanted = {"drain": Effect("clock", self._lose_patience)}
+        else:
+            wanted = self._effects()
+            for key, (lane, task) in list(self._running.items()):
+                # A timer nobody wants is noise; an activity is let finish, for it may have acted.
+                if lane == "clock" and key not in wanted:
+                    task.cancel()
+                    del self._running[key]
+        busy = Counter(lane for lane, _ in self._running.values())
         for key, effect in wanted.items():
-            busy = sum(lane == effect.lane for lane, _ in self._running.values())
-            if key in self._running or busy >= LANES[effect.lane]:
+            limit = AT_ONCE.get(effect.lane)
+            if key in self._running or (limit is not None and busy[effect.lane] >= limit):
                 continue
             # What ran its course and changed nothing waits until something else has changed.
             if self._spent.get(key) != self._state.seq:
                 self._running[key] = (effect.lane, asyncio.create_task(effect.perform()))
+                busy[effect.lane] += 1
 
     def _reap(self) -> None:
         for key, (_, task) in list(self._running.items()):
@@ -311,13 +298,21 @@ class Incident:
             return True
         return workflow.info().is_continue_as_new_suggested()
 
-    async def _roll_over(self) -> NoReturn:
+    def _drained(self) -> bool:
+        """Whether nothing is under way that is worth waiting for any longer."""
+        return self._impatient or all(lane == "clock" for lane, _ in self._running.values())
+
+    async def _lose_patience(self) -> None:
+        await workflow.sleep(DRAIN, summary="换新历史记录")
+        self._impatient = True
+
+    def _roll_over(self) -> NoReturn:
         """Go on in a new run with an empty history.
 
-        Activities under way are left behind: they are idempotent by key, and the next run
-        starts them again. Timers are absolute moments, so they lose nothing either.
+        What is still under way, as the journal without PostgreSQL, is left behind: activities
+        are idempotent by key, and the next run starts them again. Timers are absolute moments,
+        so they lose nothing either.
         """
-        await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(
             self._start.model_copy(
                 update={
@@ -342,38 +337,23 @@ class Incident:
     async def _wait(self, clock: str, moment: datetime) -> None:
         # Again, should a server's clock run ahead of ours: a duty must not be called early.
         while (remaining := moment - workflow.now()) > timedelta():
-            await workflow.sleep(remaining, summary=self._summary(clock))
+            summary = shown.timer_summary(self._plan, self._state, clock)
+            await workflow.sleep(remaining, summary=summary)
 
-    async def _write_journal(self, key: str) -> None:
+    async def _write_journal(self) -> None:
         """Hand one batch to PostgreSQL, however long that takes."""
-        batch = tuple(self._pending[: c.BATCH_EVENTS])
-        first = batch[0].seq == 1
-        order = c.AppendEvents(
-            space=self._state.space,
-            incident=self._state.incident,
-            plan=self._plan if first else None,
-            events=batch,
-        )
-        grace: timedelta | None = c.JOURNAL_GRACE
+        batch = self._pending[: c.BATCH_EVENTS]
+        within: timedelta | None = c.JOURNAL_GRACE
         while True:
             try:
-                await workflow.execute_activity(
-                    c.APPEND_EVENTS,
-                    order,
-                    result_type=c.Appended,
-                    activity_id=key,
-                    start_to_close_timeout=ATTEMPT,
-                    schedule_to_close_timeout=grace,
-                    retry_policy=JOURNAL_RETRIES,
-                    summary=f"事件入库 {batch[0].seq}-{batch[-1].seq}",
-                )
-            except ActivityError as error:
-                self._changed = True
-                if error.retry_state == RetryState.NON_RETRYABLE_FAILURE:
-                    self._diverged = True
-                    return
-                # Time is up: say that the record is behind, then wait without a limit.
-                self._behind, grace = True, None
+                await calls.write(self._plan, self._state, batch, within)
+            except calls.Late:
+                # Say that the record is behind, then wait without a limit.
+                self._behind = self._changed = True
+                within = None
+            except calls.Diverged:
+                self._diverged = True
+                return
             else:
                 break
         del self._pending[: len(batch)]
@@ -381,135 +361,20 @@ class Incident:
 
     async def _deliver(self, notice: Notice) -> None:
         """Hand a notice to the channels; what they say becomes an event."""
-        title, text = render(self._plan, self._state, notice)
-        order = c.NoticeOrder(
-            space=self._state.space,
-            incident=self._state.incident,
-            notice=notice.id,
-            key=f"{self._state.incident}:{notice.id}",
-            recipient=notice.recipient,
-            statutory=notice.statutory,
-            title=title,
-            text=text,
-            queued_at=notice.queued_at,
-        )
-        try:
-            result = await workflow.execute_activity(
-                c.DELIVER_NOTICE,
-                order,
-                result_type=c.NoticeResult,
-                activity_id=f"notice-{notice.id}",
-                start_to_close_timeout=ATTEMPT,
-                schedule_to_close_timeout=c.NOTICE_TIMEOUT,
-                retry_policy=NOTICE_RETRIES,
-                summary=_cut(f"通知 {self._plan.body_by_id[notice.recipient].name.zh}:{title.zh}"),
-            )
-        except ActivityError as error:
-            result = c.NoticeResult(failure=str(error.cause or error))
+        result = await calls.deliver(self._plan, self._state, notice)
         self._observe(
             NoticeOutcome(notice=notice.id, accepted=result.accepted, failure=result.failure)
         )
 
-    async def _merge(self, key: str) -> None:
+    async def _merge(self, into: str, key: str) -> None:
         """Offer this incident to the one that shall take over, and record its answer."""
-        into, seq = self._state.merging_into, self._state.seq
-        assert into is not None  # noqa: S101 - the effect exists only while merging
-        order = c.MergeOrder(
-            space=self._state.space,
-            into=into,
-            request_id=f"merge:{self._state.incident}:{seq}",
-            received=workflow.now(),
-            offer=offer(self._plan, self._state),
-        )
-        try:
-            result = await workflow.execute_activity(
-                c.OFFER_MERGE,
-                order,
-                result_type=c.MergeResult,
-                activity_id=key,
-                start_to_close_timeout=ATTEMPT,
-                retry_policy=NOTICE_RETRIES,
-                summary=f"并入 {into}",
-            )
-        except ActivityError as error:
-            result = c.MergeResult(accepted=False, reason=str(error.cause or error))
+        seq = self._state.seq
+        result = await calls.offer_merge(self._plan, self._state, into, key)
         self._observe(
             ConcludeMerge(
                 into=into, offered_seq=seq, accepted=result.accepted, reason=result.reason
             )
         )
 
-    # --- what people see in the Temporal UI and in lists ---
-
     def _journal(self) -> str:
         return "diverged" if self._diverged else "behind" if self._behind else "current"
-
-    def _summary(self, clock: str) -> str:
-        found = self._state.clocks.get(clock)
-        if found is None:
-            return "北京时间零点:新的一日"
-        name, _ = duty_name(self._plan, self._state, found)
-        return _cut(f"{found.clause} {name} 截止 {beijing_text(found.due)}")
-
-    def _show(self) -> None:
-        """Say where the incident stands; once per workflow task, whatever came with it."""
-        state, now = self._state, workflow.now()
-        details = view.details(self._plan, state, now, self._journal())
-        if self._diverged:
-            details = f"{c.DIVERGED_TEXT}\n\n{details}"
-        workflow.set_current_details(details)
-        due = view.next_due(state, now)
-        wanted: tuple[tuple[SearchAttributeKey[Any], Any], ...] = (
-            (c.LEVEL, state.level),
-            (c.PHASE, state.phase),
-            (c.SPACE, state.space),
-            (c.OVERDUE, len(view.overdue(state, now))),
-            (c.NEXT_DUE, due.due if due else None),
-            (c.WAITING_FOR, list(view.waiting_for(self._plan, state)) or None),
-            (c.JOURNAL, self._journal()),
-        )
-        known = workflow.info().typed_search_attributes
-        changed: list[SearchAttributeUpdate[Any]] = [
-            key.value_unset() if value is None else key.value_set(value)
-            for key, value in wanted
-            if known.get(key) != value
-        ]
-        if changed:
-            workflow.upsert_search_attributes(changed)
-
-
-def _admit(command: Command) -> None:
-    """Refuse what only the incident itself may say; a merge is offered by another incident."""
-    if command.internal and command.name != "accept_merge":
-        raise _bad_command(f"{command.name!r} is given by the incident itself")
-
-
-def _bad_command(problem: str) -> Refusal:
-    return Refusal("bad_command", "", f"命令格式有误:{problem}", f"malformed command: {problem}")
-
-
-def _described(refusal: Refusal) -> dict[str, str]:
-    """A refusal as it is kept in the record, and as Refusal takes it back."""
-    return {
-        "code": refusal.code,
-        "clause": refusal.clause,
-        "zh": refusal.message.zh,
-        "en": refusal.message.en,
-    }
-
-
-def _fail(refusal: Refusal) -> NoReturn:
-    """Hand a refusal to the caller. Any other exception would retry the task for ever."""
-    raise ApplicationError(
-        refusal.message.en,
-        refusal.clause,
-        refusal.message.zh,
-        refusal.message.en,
-        type=refusal.code,
-        non_retryable=True,
-    ) from None
-
-
-def _cut(text: str) -> str:
-    """``text`` cut to what a summary may hold."""
-    return text.encode()[:SUMMARY_BYTES].decode(errors="ignore")

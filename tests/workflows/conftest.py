@@ -34,22 +34,24 @@ async def queue(
         yield name
 
 
+def opening(incident: str, *, learned: timedelta = timedelta(), **facts: Any) -> Envelope:
+    """The intake of ``incident``, as the duty seat enters it now."""
+    now = datetime.now(UTC)
+    return Envelope(
+        request_id=f"{incident}-r0",
+        received=now,
+        by=Attribution(decider="county-msa", recorder="duty"),
+        command=intake(now - learned, **facts),
+    )
+
+
 @pytest.fixture
 def open_incident(temporal_client: Client, pool: Pool, queue: str) -> Open:
-    """Opens incidents: ``await open_incident(learned=…, drug=…)``."""
+    """Opens incidents: ``await open_incident(learned=timedelta(hours=1), drug=…)``."""
 
-    async def opener(
-        *, learned: timedelta = timedelta(), options: dict[str, Any] | None = None, **facts: Any
-    ) -> IncidentDriver:
+    async def opener(*, options: dict[str, Any] | None = None, **facts: Any) -> IncidentDriver:
         driver = IncidentDriver(temporal_client, pool, number(), queue=queue)
-        now = datetime.now(UTC)
-        opening = Envelope(
-            request_id=f"{driver.number}-r0",
-            received=now,
-            by=Attribution(decider="county-msa", recorder="duty"),
-            command=intake(now - learned, **facts),
-        )
-        await driver.start(opening, **(options or {}))
+        await driver.start(opening(driver.number, **facts), **(options or {}))
         return driver
 
     return opener

@@ -5,15 +5,16 @@ Each incident has its own clock, which stands still in relation to ours until it
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import temporalio.testing
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from domain.grading import CheckedFindings, Findings
@@ -42,6 +43,8 @@ from workflows.contracts import (
 PLAN = load_plan(Path(__file__).parents[2] / "plans" / "gaoqing-2023.yaml")
 MANY = 1_000_000
 """More skips than any incident needs; the server's own limit is 200 a session."""
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -92,10 +95,14 @@ class IncidentDriver:
     async def fast_forward(self, to: datetime | timedelta) -> None:
         """Let the incident's time pass, up to a moment or by a span; never back."""
         await self.settled()
+        await self.skip(to)
+        await self.settled()
+
+    async def skip(self, to: datetime | timedelta) -> None:
+        """As fast_forward, but whatever is under way: for when something is stuck on purpose."""
         target = to if isinstance(to, datetime) else await self.now() + to
         while (remaining := target - await self.now()) > timedelta():
             await self._skipper.fast_forward(self.handle, remaining)
-        await self.settled()
 
     async def settled(self, seconds: float = 30.0) -> None:
         """Return when nothing but timers is under way and the record holds everything.
@@ -188,11 +195,13 @@ class IncidentDriver:
             Refused: the incident refused it.
         """
         try:
-            receipt: Receipt = await self.handle.execute_update(
-                envelope.command.name,
-                envelope,
-                id=id or update_id(envelope),
-                result_type=Receipt,
+            receipt: Receipt = await _patiently(
+                lambda: self.handle.execute_update(
+                    envelope.command.name,
+                    envelope,
+                    id=id or update_id(envelope),
+                    result_type=Receipt,
+                )
             )
             return receipt
         except WorkflowUpdateFailedError as failed:
@@ -206,12 +215,14 @@ class IncidentDriver:
 
     async def state(self) -> State:
         """The state that the workflow holds."""
-        state: State = await self.handle.query(STATE_QUERY, result_type=State)
+        state: State = await _patiently(lambda: self.handle.query(STATE_QUERY, result_type=State))
         return state
 
     async def overview(self) -> Overview:
         """What an operator sees of the workflow."""
-        seen: Overview = await self.handle.query(OVERVIEW_QUERY, result_type=Overview)
+        seen: Overview = await _patiently(
+            lambda: self.handle.query(OVERVIEW_QUERY, result_type=Overview)
+        )
         return seen
 
     async def events(self, *types: str) -> list[Event]:
@@ -223,6 +234,18 @@ class IncidentDriver:
     async def ended(self) -> Receipt:
         """Wait for the workflow to end by itself."""
         return await self.handle.result()
+
+
+async def _patiently(call: Callable[[], Awaitable[T]], attempts: int = 20) -> T:
+    """Call again while a run turns over, as every client must: nothing has happened then."""
+    for _ in range(attempts):
+        try:
+            return await call()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+        await asyncio.sleep(0.05)
+    return await call()
 
 
 def findings(**changes: Any) -> CheckedFindings:

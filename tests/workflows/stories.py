@@ -13,6 +13,7 @@ from domain.incident.commands import (
     DecideRelease,
     DecideTermination,
     DetermineCause,
+    Dismiss,
     Establish,
     FileRelease,
     GiveReport,
@@ -210,3 +211,8 @@ async def at_beijing(incident: IncidentDriver, hour: int, days: int = 0) -> date
 def beijing(moment: datetime) -> datetime:
     """``moment`` on a clock in Beijing."""
     return moment.astimezone(BEIJING)
+
+
+async def dismissed(incident: IncidentDriver) -> None:
+    """Found to be no incident; the correction upward is still owed (E11)."""
+    await incident.send(Dismiss(reasons="复核为登记错误,无同类病例"))

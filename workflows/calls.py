@@ -1,0 +1,130 @@
+"""The activities an incident asks for: by name and shape, with their patience."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, RetryState
+
+with workflow.unsafe.imports_passed_through():
+    from domain.incident.merging import offer
+    from domain.incident.notices import render
+    from domain.incident.record import Event
+    from domain.incident.state import Notice, State
+    from domain.plan import Plan
+    from workflows import contracts as c
+
+JOURNAL_RETRIES = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10)
+)
+OTHER_RETRIES = RetryPolicy(maximum_interval=timedelta(minutes=1))
+ATTEMPT = timedelta(seconds=30)
+"""One attempt of an activity; the retry policies decide how many there are."""
+SUMMARY_BYTES = 200
+"""The server refuses longer summaries (limit.userMetadataSummarySize)."""
+
+
+class Late(Exception):
+    """PostgreSQL has not answered within the time given; it may yet."""
+
+
+class Diverged(Exception):
+    """PostgreSQL holds something else at this sequence: an alarm, see JOURNAL_DIVERGED."""
+
+
+def cut(text: str) -> str:
+    """``text`` cut to what a summary may hold."""
+    return text.encode()[:SUMMARY_BYTES].decode(errors="ignore")
+
+
+def journal_key(batch: Sequence[Event]) -> str:
+    """The id of the activity that writes ``batch``: a replay that yields other events differs."""
+    return f"journal-{batch[-1].seq}-{batch[-1].hash[:12]}"
+
+
+async def write(
+    plan: Plan, state: State, batch: Sequence[Event], within: timedelta | None
+) -> c.Appended:
+    """Write a batch to the journal, trying until it succeeds or ``within`` has passed.
+
+    Raises:
+        Late: it has not been written yet.
+        Diverged: it never will be as things stand.
+    """
+    order = c.AppendEvents(
+        space=state.space,
+        incident=state.incident,
+        plan=plan if batch[0].seq == 1 else None,
+        events=tuple(batch),
+    )
+    try:
+        answer: c.Appended = await workflow.execute_activity(
+            c.APPEND_EVENTS,
+            order,
+            result_type=c.Appended,
+            activity_id=journal_key(batch),
+            start_to_close_timeout=ATTEMPT,
+            schedule_to_close_timeout=within,
+            retry_policy=JOURNAL_RETRIES,
+            summary=f"事件入库 {batch[0].seq}-{batch[-1].seq}",
+        )
+        return answer
+    except ActivityError as error:
+        if error.retry_state == RetryState.NON_RETRYABLE_FAILURE:
+            raise Diverged from error
+        raise Late from error
+
+
+async def deliver(plan: Plan, state: State, notice: Notice) -> c.NoticeResult:
+    """Hand a notice to the channels; a failure is a result too."""
+    title, text = render(plan, state, notice)
+    order = c.NoticeOrder(
+        space=state.space,
+        incident=state.incident,
+        notice=notice.id,
+        key=f"{state.incident}:{notice.id}",
+        recipient=notice.recipient,
+        statutory=notice.statutory,
+        title=title,
+        text=text,
+        queued_at=notice.queued_at,
+    )
+    try:
+        answer: c.NoticeResult = await workflow.execute_activity(
+            c.DELIVER_NOTICE,
+            order,
+            result_type=c.NoticeResult,
+            activity_id=f"notice-{notice.id}",
+            start_to_close_timeout=ATTEMPT,
+            schedule_to_close_timeout=c.NOTICE_TIMEOUT,
+            retry_policy=OTHER_RETRIES,
+            summary=cut(f"通知 {plan.body_by_id[notice.recipient].name.zh}:{title.zh}"),
+        )
+        return answer
+    except ActivityError as error:
+        return c.NoticeResult(failure=str(error.cause or error))
+
+
+async def offer_merge(plan: Plan, state: State, into: str, key: str) -> c.MergeResult:
+    """Offer the incident as it stands to another one, until that one answers."""
+    order = c.MergeOrder(
+        space=state.space,
+        into=into,
+        request_id=f"merge:{state.incident}:{state.seq}",
+        received=workflow.now(),
+        offer=offer(plan, state),
+    )
+    try:
+        answer: c.MergeResult = await workflow.execute_activity(
+            c.OFFER_MERGE,
+            order,
+            result_type=c.MergeResult,
+            activity_id=key,
+            start_to_close_timeout=ATTEMPT,
+            retry_policy=OTHER_RETRIES,
+            summary=f"并入 {into}",
+        )
+        return answer
+    except ActivityError as error:
+        return c.MergeResult(accepted=False, reason=str(error.cause or error))
