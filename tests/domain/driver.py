@@ -192,6 +192,10 @@ class Driver:
         (found,) = [c for c in self.clocks(duty) if c.status == "open"]
         return found
 
+    def opened_recipients(self, duty: str) -> set[str | None]:
+        """To whom an obligation is still owed."""
+        return {c.recipient for c in self.clocks(duty) if c.status == "open"}
+
     def task(self, item: str) -> str:
         """The id of the newest task made from an item of a pack."""
         found = [t.id for t in self.state.tasks.values() if t.item == item]
