@@ -39,7 +39,6 @@ IDLE_UPDATE_SECONDS: Final = 0.7
 IDLE_MEMORY_SECONDS: Final = 15.0
 SIGNAL_SECONDS: Final = 2.0
 QUERY_SECONDS: Final = 1.5
-HEALTH_SECONDS: Final = 1.0
 
 Ended = Callable[[str], Awaitable[tuple[State, Plan]]]
 """The chain-checked state of an incident whose workflow has ended, with its plan.
@@ -190,10 +189,6 @@ class Gateway:
             )
 
         try:
-            # The Update may have been late because the server is dead: that is told apart
-            # here, where a living server answers in milliseconds.
-            if not await self._temporal.alive(HEALTH_SECONDS):
-                raise self._temporal.down()
             await self._temporal.ask(signal, SIGNAL_SECONDS)
         except NotRunning as ended:
             raise not_found("该事件", "such incident", "no_incident") from ended

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 REST_SECONDS: Final = 5.0
 """How long a Temporal server that did not answer is left alone."""
+HEALTH_SECONDS: Final = 1.0
 CONCURRENT: Final = 16
 """At most so many calls at once: the embedded server has one database connection."""
 _GONE: Final = frozenset(
@@ -41,7 +42,7 @@ class TemporalDown(Exception):
 
 
 class Late(Exception):
-    """No answer within the deadline, which may be the server's fault or the workers'."""
+    """No answer within the deadline, though the server lives: no worker took it, or too slowly."""
 
 
 class NotRunning(Exception):
@@ -69,8 +70,8 @@ class Temporal:
         """The answer to ``call``.
 
         Raises:
-            TemporalDown: the server refused the connection, or was found dead just now.
-            Late: no answer in ``seconds``.
+            TemporalDown: the server is dead, or was found so just now.
+            Late: no answer in ``seconds`` from a living server.
             NotRunning: the workflow does not exist or has ended.
         """
         if self.breaker.refuses():
@@ -79,6 +80,10 @@ class Temporal:
             async with asyncio.timeout(seconds), self._room:
                 answer = await call(await self.client())
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            # The workers' silence and the server's look alike from here; a living server
+            # answers a health check in milliseconds.
+            if not await self.alive(HEALTH_SECONDS):
+                raise TemporalDown(self.breaker.retry_after) from error
             raise Late from error
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:

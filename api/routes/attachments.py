@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -16,7 +17,7 @@ from api.routes.commands import COMMAND_RESPONSES, carry_out
 from api.schemas import Attributed
 from api.security import Actor
 from api.space import Space
-from api.views import Answer, PendingAnswer, mask
+from api.views import Answer, mask
 from domain.incident.commands import Attach, Short
 from domain.incident.state import Attachment
 from store import attachments
@@ -76,11 +77,10 @@ def router(space: Space, base: str) -> APIRouter:
     )
     async def attach(
         request: Request,
-        response: Response,
         actor: caller,
         incident: visible,
         key: Annotated[Key, deps.key],
-    ) -> Answer | PendingAnswer:
+    ) -> Answer | JSONResponse:
         """Store a photo, scan or recording, then name it in the record by its hash."""
         most = space.settings.attachment_max_bytes
         data, form = await _read(request, most)
@@ -95,7 +95,7 @@ def router(space: Space, base: str) -> APIRouter:
         command = named.model_copy(
             update={"sha256": stored.sha256, "media_type": stored.media_type}
         )
-        return await carry_out(space, base, response, incident, key, by, command, received=received)
+        return await carry_out(space, base, incident, key, by, command, received=received)
 
     @made.get(
         "/incidents/{incident}/attachments",

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
 
 from api.audit import note_refusal
 from api.deps import dependencies, read_number
@@ -29,14 +30,13 @@ COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
 async def carry_out(
     space: Space,
     base: str,
-    response: Response,
     incident: str,
     key: Key,
     attribution: Attribution,
     command: AnyCommand,
     warnings: tuple[Text, ...] = (),
     received: datetime | None = None,
-) -> Answer | PendingAnswer:
+) -> Answer | JSONResponse:
     """Send ``command`` to ``incident`` and say what became of it.
 
     Raises:
@@ -61,9 +61,13 @@ async def carry_out(
             warnings=list(warnings),
         )
     where = f"{links(base, incident).self}/requests/{key.value}"
-    response.status_code = 202
-    response.headers["Location"] = where
-    return PendingAnswer(incident=incident, request_id=key.value, location=where)
+    pending = PendingAnswer(incident=incident, request_id=key.value, location=where)
+    # A response of its own, since the operation's model is that of a command carried out.
+    return JSONResponse(
+        pending.model_dump(mode="json"),
+        status_code=202,
+        headers={"Location": where, "Idempotency-Key": key.value},
+    )
 
 
 def _guarded(space: Space, envelope: Envelope) -> Envelope:
@@ -87,18 +91,15 @@ def _add(made: APIRouter, space: Space, base: str, name: str, model: type[Attrib
     deps = dependencies(space)
 
     async def endpoint(
-        response: Response,
         actor: Annotated[Actor, deps.actor],
         incident: Annotated[str, deps.visible],
         key: Annotated[Key, deps.key],
         body: Attributed,
-    ) -> Answer | PendingAnswer:
+    ) -> Answer | JSONResponse:
         command = body.as_command()
         if command.name == "merge":
             command = command.model_copy(update={"into": read_number(space, command.into)})
-        return await carry_out(
-            space, base, response, incident, key, body.attribution(actor), command
-        )
+        return await carry_out(space, base, incident, key, body.attribution(actor), command)
 
     # The model is known only now, and FastAPI reads it from the annotation.
     endpoint.__annotations__["body"] = Annotated[model, Body(examples=[EXAMPLES[name]])]

@@ -3,7 +3,8 @@
 import hashlib
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from api.deps import dependencies
@@ -15,7 +16,7 @@ from api.routes.commands import COMMAND_RESPONSES, carry_out
 from api.schemas import PersonRequest, PurgePersonsRequest
 from api.security import Actor
 from api.space import Space
-from api.views import Answer, PendingAnswer
+from api.views import Answer
 from domain.incident.commands import PurgePersons, RegisterPerson
 from store.errors import Conflict, Purged
 from store.vault import Reader
@@ -60,12 +61,11 @@ def router(space: Space, base: str) -> APIRouter:
         responses=COMMAND_RESPONSES,
     )
     async def register_person(
-        response: Response,
         actor: caller,
         incident: visible,
         key: requested,
         body: Annotated[PersonRequest, Body(examples=[PERSON])],
-    ) -> Answer | PendingAnswer:
+    ) -> Answer | JSONResponse:
         """Store a person's data in the vault, then name the reference in the record."""
         by, reference = body.attribution(actor), _reference(space, incident, actor, key)
         await preflight(space, incident, by, RegisterPerson(reference=reference, digest=NO_DIGEST))
@@ -82,7 +82,7 @@ def router(space: Space, base: str) -> APIRouter:
         except (Conflict, Purged) as error:
             raise reused() from error
         command = RegisterPerson(reference=stored.reference, digest=stored.digest)
-        return await carry_out(space, base, response, incident, key, by, command, received=received)
+        return await carry_out(space, base, incident, key, by, command, received=received)
 
     @made.get(
         "/incidents/{incident}/persons",
@@ -147,12 +147,11 @@ def router(space: Space, base: str) -> APIRouter:
         responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
     )
     async def purge_persons(
-        response: Response,
         actor: caller,
         incident: visible,
         key: requested,
         body: Annotated[PurgePersonsRequest, Body(examples=[PURGE])],
-    ) -> Answer | PendingAnswer:
+    ) -> Answer | JSONResponse:
         """Record the purge, then destroy the keys; a repetition with the same key finishes it."""
         vault, pool = space.vault(), await space.pool()
         places = await _places(space, incident)
@@ -163,13 +162,12 @@ def router(space: Space, base: str) -> APIRouter:
         answer = await carry_out(
             space,
             base,
-            response,
             incident,
             key,
             body.attribution(actor),
             PurgePersons(references=tuple(references)),
         )
-        if isinstance(answer, PendingAnswer):
+        if isinstance(answer, JSONResponse):
             raise unavailable(
                 "not_purged_yet",
                 "已受理但尚未办理,密钥未销毁;请稍后以同一请求编号重试。",
