@@ -60,6 +60,17 @@ def test_only_two_deaths_are_ambiguous(deaths: int) -> None:
     assert not result.needs_judgement
 
 
+@pytest.mark.clause("附件1 二(二)", "附件1 一(二)")
+@pytest.mark.parametrize(
+    ("deaths", "second", "first"), [(4, "yes", "no"), (5, "yes", "yes"), (6, "no", "yes")]
+)
+def test_below_five_includes_five_which_is_level_one_all_the_same(
+    deaths: int, second: str, first: str
+) -> None:
+    result = graded(**{**TWO_DEATHS, "deaths": deaths, "severe": deaths})
+    assert (line(result, "二(二)").met, line(result, "一(二)").met) == (second, first)
+
+
 @pytest.mark.clause("附件1")
 @pytest.mark.parametrize("affected", [10, 20, 30, 50])
 def test_a_bound_reached_exactly_rests_on_a_reading_until_it_is_confirmed(affected: int) -> None:

@@ -104,6 +104,26 @@ def test_no_task_is_missing_from_the_table() -> None:
         assert len(pack.items) == sum(row[0] == pack.id for row in TASKS)
 
 
+# Internal targets (内控) of tasks, in minutes; every other task has none.
+TARGETS = {
+    "first-measures": "treat 15 rescue 15 verify-on-site 15 seal 60 suspend 60 sample 60 "
+    "inspect 60",
+    "early-handling": "analyse-data 60 search-literature 60 track 60 propose-notify 60 "
+    "propose-suspend 60 suspend 60 report 60",
+    "warning-4": "warn-public 60 tell-departments 60",
+}
+
+
+def test_tasks_at_once_have_15_minutes_and_tasks_in_time_60() -> None:
+    for pack in gaoqing().packs:
+        words = TARGETS.get(pack.id, "").split()
+        expected = {
+            name: timedelta(minutes=int(minutes))
+            for name, minutes in zip(words[::2], words[1::2], strict=True)
+        }
+        assert {task.id: task.within for task in pack.items if task.within} == expected
+
+
 @clause("4.2", "6.3")
 def test_only_the_first_measures_start_by_themselves() -> None:
     assert [p.id for p in gaoqing().packs if p.starts_at == "intake"] == ["first-measures"]
@@ -180,10 +200,10 @@ def test_ending_asks_for_three_facts_and_two_opinions() -> None:
 
 
 CAUSES = {
-    "药品质量": ["监管措施", "进行处罚", "移交公安机关", "侦查"],
-    "临床用药不合理或错误": ["对有关医疗卫生机构依法处理"],
-    "新的严重药品不良反应或医疗器械不良事件": ["调整生产和使用政策建议"],
-    "其他原因": ["按照有关规定处理"],
+    "药品质量": {"监管措施": MSA, "进行处罚": MSA, "移交公安机关": MSA, "侦查": "县公安局"},
+    "临床用药不合理或错误": {"对有关医疗卫生机构依法处理": HEALTH},
+    "新的严重药品不良反应或医疗器械不良事件": {"调整生产和使用政策建议": MSA},
+    "其他原因": {"按照有关规定处理": MSA},
 }
 
 
@@ -192,8 +212,9 @@ CAUSES = {
 def test_what_follows_depends_on_the_cause(name: str) -> None:
     [cause] = [entry for entry in gaoqing().causes if entry.name.zh == name]
     assert len(cause.follow_up) == len(CAUSES[name])
-    for words, task in zip(CAUSES[name], cause.follow_up, strict=True):
+    for (words, who), task in zip(CAUSES[name].items(), cause.follow_up, strict=True):
         assert words in task.text.zh
+        assert zh(task.owner or "") == [who]
 
 
 @clause("5.1", "附件2 县公安局")

@@ -260,6 +260,28 @@ LAWS: dict[str, tuple[str, timedelta, str]] = {
 }  # fmt: skip
 
 
+BASES = {
+    "drug-recall-final": "recalled",
+    "drug-recall": "recall",
+    "device-recall": "recall",
+    "health-emergency-county": "discovered",
+    "health-emergency": "received",
+    "seizure-decision-tested": "tested",
+    "seizure": "seized",
+    "emergency-law": "received",
+}
+"""From which moment a limit runs, by the beginning of its name; else from the discovery."""
+OWNERS = {
+    "health-emergency-county": REPORTER,
+    "health-emergency-upward": "县政府",
+    "health-emergency-city": "市政府（市政府值班室）",
+    "health-emergency-province": "省政府",
+    "seizure": MSA,
+    "emergency-law": "县政府",
+}
+"""Whose limit it is; else the reporter's."""
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.clause(row[0])) for n, row in LAWS.items()]
 )
@@ -267,6 +289,12 @@ def test_limits_of_other_laws_are_there_but_off(name: str) -> None:
     found = duty(name)
     assert (found.clause, found.within, found.verified) == LAWS[name]
     assert not found.enabled
+    # At once has no number in those laws either.
+    assert found.kind == ("internal" if found.within == NOW else "statutory")
+    basis = [word for start, word in BASES.items() if name.startswith(start)]
+    assert found.basis == (basis[0] if basis else "discovered")
+    owner = [body for start, body in OWNERS.items() if name.startswith(start)]
+    assert zh(found.owner) == (owner[0] if owner else REPORTER)
     assert (found.law or "").startswith(found.clause.split(" ")[0])
 
 
