@@ -33,7 +33,7 @@ from store.plans import PlanError, load_plan
 from store.pool import open_pool
 from workflows.contracts import DEPLOYMENT, SEARCH_ATTRIBUTES
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """How long a server may take to answer; after a crash PostgreSQL first repairs itself."""
 
 

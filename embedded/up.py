@@ -13,6 +13,8 @@ from embedded.problem import Problem
 from embedded.stack import Options, Stack
 
 BEIJING = timezone(timedelta(hours=8))
+SAME_REQUEST_SECONDS = 0.5
+"""One request to stop may come twice: from the terminal's process group, and through make."""
 
 
 def up(options: Options) -> int:
@@ -25,12 +27,17 @@ async def _run(options: Options) -> int:
     stack = Stack(options, report)
     stopping = asyncio.Event()
 
-    def stop() -> None:
-        if stopping.is_set():
-            stack.hurry()
-        stopping.set()
-
     loop = asyncio.get_running_loop()
+    asked_at = 0.0
+
+    def stop() -> None:
+        nonlocal asked_at
+        if not stopping.is_set():
+            asked_at = loop.time()
+            stopping.set()
+        elif loop.time() - asked_at > SAME_REQUEST_SECONDS:
+            stack.hurry()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
     work = asyncio.ensure_future(_work(stack))

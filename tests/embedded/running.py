@@ -42,7 +42,7 @@ class Running:
         for line in self.process.stdout:
             self._new.put(line.rstrip())
 
-    def said(self, words: str, seconds: float = 90) -> str:
+    def said(self, words: str, seconds: float = 180) -> str:
         """Wait for a line that was not seen before and holds ``words``."""
         deadline = time.monotonic() + seconds
         while True:
