@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+from activities.notify import ChannelError
 from domain.grading import CheckedFindings, Findings
 from domain.incident.commands import AnyCommand, Envelope, Intake
 from domain.incident.record import Attribution, Event
@@ -35,6 +36,7 @@ from workflows.contracts import (
     OVERVIEW_QUERY,
     STATE_QUERY,
     IncidentStart,
+    NoticeOrder,
     Overview,
     Receipt,
     update_id,
@@ -277,6 +279,20 @@ def intake(learned_at: datetime, **facts: Any) -> Intake:
     return Intake(
         caller=Caller(kind="hospital", unit="某镇卫生院"), facts=Facts(**{**values, **facts})
     )
+
+
+class Silent:
+    """A channel that reaches everybody and never accepts: a real one, of the test's own."""
+
+    name = "silent"
+
+    def __init__(self, retryable: bool) -> None:
+        self.asked = 0
+        self._retryable = retryable
+
+    async def send(self, order: NoticeOrder) -> bool:
+        self.asked += 1
+        raise ChannelError("nobody listens", retryable=self._retryable)
 
 
 @asynccontextmanager

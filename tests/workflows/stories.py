@@ -1,31 +1,50 @@
 """What happens in an incident, told once: for tests, for recorded histories, for budgets."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
 from domain.base import BEIJING
 from domain.incident.commands import (
+    AcknowledgeNotice,
+    AddCorrectiveAction,
     Assess,
+    Attach,
     Close,
+    CompleteCorrectiveAction,
     CompleteTask,
     Condition,
+    CorrectFacts,
     DecideActivation,
     DecideRelease,
     DecideTermination,
     DetermineCause,
     Dismiss,
     Establish,
+    FactChanges,
     FileRelease,
     GiveReport,
+    IssueWarning,
+    LiftWarning,
     LogResource,
+    Merge,
     ProposeActivation,
+    ProposeAdjustment,
     ProposeRelease,
     ProposeTermination,
     PublishRelease,
+    PurgePersons,
+    ReassignTask,
+    RecordAuthorisation,
     RecordOrder,
+    RegisterPerson,
     ReleasePack,
+    Reopen,
     ReportKind,
+    SignReport,
     SubmitReport,
+    Verify,
+    VoidEntry,
 )
 from domain.incident.state import Delivery
 from tests.workflows.harness import PLAN, IncidentDriver, findings
@@ -216,3 +235,93 @@ def beijing(moment: datetime) -> datetime:
 async def dismissed(incident: IncidentDriver) -> None:
     """Found to be no incident; the correction upward is still owed (E11)."""
     await incident.send(Dismiss(reasons="复核为登记错误,无同类病例"))
+
+
+async def nothing_done(incident: IncidentDriver) -> None:
+    """A report is taken and then everybody forgets about it, for two days."""
+    await incident.fast_forward(timedelta(days=2))
+
+
+async def merge(incident: IncidentDriver, into: IncidentDriver) -> None:
+    """Refused once, since the other cannot be found; then merged (E11)."""
+    await report(into, "initial", *UPWARD)
+    await incident.send(Merge(into="GQ-19990101-ZZZZ", reasons="疑为同一起"))
+    await incident.settled()
+    await incident.send(Merge(into=into.number, reasons="同一批号,同一起事件"))
+    await incident.ended()
+
+
+async def odds_and_ends(incident: IncidentDriver) -> None:
+    """What happens now and then: corrections, orders, warnings, files, people, second thoughts."""
+    sha = hashlib.sha256(b"photo").hexdigest()
+    given = await report(incident, "initial", "county-government")
+    await incident.fast_forward(timedelta(hours=2, minutes=10))
+    await late_entry(incident, given, "city-msa", (await incident.now()) - timedelta(hours=1))
+    await incident.send(SignReport(report=given), "county-msa", means="phone")
+    await incident.send(Verify(outcome="pending", text="正在核实"))
+    earlier = (await incident.now()) - timedelta(hours=4)
+    facts = FactChanges(learned_at=earlier, abroad=True, outside_firm=True, lots=("A1", "A2"))
+    corrected = await incident.send(CorrectFacts(changes=facts, reason="补充"))
+    await incident.send(VoidEntry(seq=corrected.first, reason="获知时间填错"))
+    await incident.send(Assess(findings=findings(severe=2), reasons="13例,2例特别严重"))
+    wrong = await report(incident, "progress", "city-msa", "city-government")
+    await incident.send(VoidEntry(seq=int(wrong[1:]), reason="报错事件"))
+    await report(incident, "correction", "city-msa", "city-government", about=wrong)
+    await incident.send(
+        Attach(sha256=sha, media_type="image/jpeg", size=5, title="现场照片"), "county-msa"
+    )
+    await incident.send(RegisterPerson(reference="person-1", digest=sha), "county-health")
+    graver = await incident.send(IssueWarning(level="3", text="三级预警"), "city-government")
+    await incident.send(LiftWarning(warning=f"w{graver.first}", reason="降级"), "city-government")
+    warned = await incident.send(
+        IssueWarning(level="4", text="四级预警", authorised_by="county-government"), "county-msa"
+    )
+    await incident.send(ReleasePack(pack="warning-4"), "command-office")
+    await incident.send(
+        LiftWarning(warning=f"w{warned.first}", reason="趋势好转"), "county-government"
+    )
+    state = await incident.state()
+    task = next(t for t in state.tasks.values() if t.status == "open")
+    await incident.send(
+        ReassignTask(task=task.id, owner="county-industry", reason="协助"), "command-office"
+    )
+    notice = next(n for n in state.notices.values() if n.recipient == "county-health")
+    refused = AcknowledgeNotice(notice=notice.id, refuse=True, comment="不属本单位职责")
+    await incident.send(refused, "county-health")
+    await incident.signal(await incident.envelope(Close(text="办结"), "command-office"))
+    await incident.send(Assess(findings=findings(affected=22, severe=3, deaths=1), reasons="22例"))
+    await report(incident, "urgent", "county-government", "city-msa")
+    await incident.send(
+        RecordOrder(kind="start", level="III", text="启动Ⅲ级响应", daily_hour=16), "city-command"
+    )
+    await incident.send(Establish(what="onsite"), "county-command")
+    await incident.send(RecordAuthorisation(level="III", text="授权县发布"), "city-command")
+    proposal = await incident.send(
+        ProposeRelease(title="情况通报", text="……", channel="政府网站"), "command-office"
+    )
+    name = f"p{proposal.first}"
+    await incident.send(DecideRelease(proposal=name, approve=True), "city-command")
+    await incident.send(PublishRelease(proposal=name, channel="政府网站"), "city-command")
+    await incident.send(ProposeAdjustment(level="IV", reasons="好转"), "command-office")
+    await incident.send(RecordOrder(kind="adjust", level="IV", text="调整为Ⅳ级"), "city-command")
+    await incident.fast_forward(timedelta(days=1))
+    added = await incident.send(
+        AddCorrectiveAction(
+            text="完善进货查验", owner="county-msa", due=beijing(await incident.now()).date()
+        ),
+        "command-office",
+    )
+    await incident.send(
+        CompleteCorrectiveAction(action=f"c{added.first}", result="已完善"), "county-msa"
+    )
+    await terminated(incident)
+    await incident.send(Reopen(reason="发现同批号新病例"), "county-msa")
+    await dismissed(incident)
+    await report(incident, "correction", *(await told(incident)), about="dismissal")
+    await incident.send(PurgePersons(references=("person-1",)), "county-msa")
+
+
+async def told(incident: IncidentDriver) -> list[str]:
+    """Everybody to whom a correction is owed."""
+    clocks = (await incident.state()).open_clocks
+    return [c.recipient for c in clocks if c.recipient and c.obligation.startswith("correction")]

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities.notify import ChannelError
 from domain.incident.commands import AcknowledgeNotice, ReassignTask
 from store import inbox
 from store.pool import Pool
 from tests.activities.conftest import Postbox, postbox
 from tests.workflows.conftest import Open, opening
-from tests.workflows.harness import IncidentDriver, number, working
+from tests.workflows.harness import IncidentDriver, Silent, number, working
 from workflows.contracts import NoticeOrder
 
 __all__ = ["postbox"]
@@ -28,7 +27,7 @@ async def mailed(
 ) -> AsyncIterator[IncidentDriver]:
     """An incident whose worker also sends mail, to the health department."""
     queue = f"q-mail-{number()}"
-    mail = {
+    mail: dict[str, Any] = {
         "smtp_host": "127.0.0.1",
         "smtp_port": postbox.port,
         "mail_to": {"county-health": HEALTH},
@@ -128,20 +127,6 @@ async def test_one_channel_for_ever_down_does_not_hold_up_the_other(
     notices = (await mailed.state()).notices.values()
     assert {n.status for n in notices} == {"accepted"}
     assert all(n.channels == ("inbox",) for n in notices)
-
-
-class Silent:
-    """A channel that reaches everybody and never accepts: a real one, of the test's own."""
-
-    name = "silent"
-
-    def __init__(self, retryable: bool) -> None:
-        self.asked = 0
-        self._retryable = retryable
-
-    async def send(self, order: NoticeOrder) -> bool:
-        self.asked += 1
-        raise ChannelError("nobody listens", retryable=self._retryable)
 
 
 @pytest.mark.parametrize("retryable", [False, True])
