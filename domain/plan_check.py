@@ -362,6 +362,7 @@ def _tasks(plan: Plan) -> Iterator[Fault]:
                 at = (place, i, field, j)
                 yield from _unknown((*at, "owner"), item.owner, plan.body_by_id, "body")
                 yield from _unknown((*at, "group"), item.group, plan.group_by_id, "group")
+                yield from _unknown((*at, "levels"), item.levels, plan.level_by_id, "level")
                 if item.owner is None and item.group is None:
                     yield Fault(at, "a task needs an owner or a group whose lead owns it")
 

@@ -214,6 +214,8 @@ class PackItem(Strict):
     group: str | None = None
     within: timedelta | None = None
     when: tuple[Condition, ...] = ()
+    levels: tuple[str, ...] = ()
+    """The levels at which it is a task at all; empty means those of its pack."""
 
 
 class Pack(Strict):

@@ -19,6 +19,7 @@ from domain.incident.events import (
 )
 from domain.incident.record import Event
 from domain.incident.rules import (
+    PHASE_ZH,
     Context,
     Fact,
     decides,
@@ -90,8 +91,16 @@ def release_pack(ctx: Context, command: ReleasePack) -> Sequence[Fact]:
         raise Refusal(
             "pack_not_due",
             pack.clause,
-            f"“{pack.name.zh}”须在{'、'.join(pack.phases)}阶段下达。",
+            f"“{pack.name.zh}”须在{'、'.join(PHASE_ZH[p] for p in pack.phases)}阶段下达。",
             f"pack {pack.id} is for phase {', '.join(pack.phases)}, not {ctx.state.phase}",
+        )
+    levels = {ctx.state.response_level, ctx.state.level} - {None}
+    if pack.levels and levels and not levels & set(pack.levels):
+        raise Refusal(
+            "pack_of_other_level",
+            pack.clause,
+            f"“{pack.name.zh}”用于{'、'.join(pack.levels)}级。",
+            f"pack {pack.id} is for level {', '.join(pack.levels)}",
         )
     warned = {w.level for w in ctx.state.warnings.values() if w.lifted_at is None}
     if pack.warning is not None and pack.warning not in warned:
@@ -115,6 +124,7 @@ def release_pack(ctx: Context, command: ReleasePack) -> Sequence[Fact]:
         if (pack.id, item.id) not in given
         and (command.groups is None or item.group in command.groups)
         and (command.items is None or item.id in command.items)
+        and (not item.levels or levels & set(item.levels))
         and all(holds(ctx.state, condition) for condition in item.when)
     ]
     if not items:
