@@ -105,7 +105,14 @@ def matrix(plan: Plan, shown: Shown) -> tuple[list[str], list[str]]:
         lines.extend(f"    {line}" for line in _by_function(tests))
         if not tests:
             lines.append("    — no test")
+        elif data_only(tests):
+            lines.append("    (the data alone; no test yet of what the system does about it)")
     return lines, [clause for clause in sorted(named, key=order) if not shown.get(clause)]
+
+
+def data_only(tests: list[str]) -> bool:
+    """Whether ``tests`` look at the plan's data and at nothing that the system does."""
+    return all(test.startswith("tests/plans/") for test in tests)
 
 
 def _by_function(tests: list[str]) -> list[str]:
@@ -130,7 +137,11 @@ def main() -> int:
         lines.append(f"Shown as well, named by no entry of the plan's data: {', '.join(others)}")
     lines.append("")
     named = clauses_of(plan)
-    lines.append(f"{len(named) - len(missing)} of {len(named)} clauses have a test.")
+    alone = sum(data_only(shown[clause]) for clause in named if clause in shown)
+    lines.append(
+        f"{len(named) - len(missing)} of {len(named)} clauses have a test, "
+        f"{alone} of them one of the data alone."
+    )
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     print("\n".join(lines))  # noqa: T201
     for clause in missing:

@@ -23,6 +23,18 @@ def test_a_clause_without_a_test_is_missing_though_its_chapter_has_one() -> None
     assert lines[lines.index("4.2(3)  [packs]") + 1].strip() == "— no test"
 
 
+def test_a_clause_shown_by_data_alone_says_so() -> None:
+    shown = {
+        "4.2(1)": ["tests/plans/x.py::test_a"],
+        "4.2(2)": ["tests/plans/x.py::test_a", "tests/domain/x.py::test_b[1]"],
+    }
+    lines, _ = matrix(gaoqing(), shown)
+    assert "the data alone" in lines[lines.index("4.2(1)  [packs]") + 2]
+    after = lines.index("4.2(2)  [packs]")
+    assert lines[after + 1 : after + 3] == ["    plans/x.py::test_a", "    domain/x.py::test_b"]
+    assert "data alone" not in lines[after + 3]
+
+
 def test_markers_are_collected_from_the_tests_themselves() -> None:
     shown = collect("tests/domain/test_grading.py")
     assert "附件1 四(一)" in shown
