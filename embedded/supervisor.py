@@ -134,7 +134,9 @@ class Supervisor:
         await child.start()
         ended = asyncio.ensure_future(child.ended())
         await self._until_ready(child, ended, ready, seconds)
-        self._keepers[program.name] = asyncio.create_task(self._keep(child, ended, ready, seconds))
+        keeper = asyncio.create_task(self._keep(child, ended, ready, seconds))
+        keeper.add_done_callback(self._unkept)
+        self._keepers[program.name] = keeper
         return child
 
     async def stop(self) -> None:
@@ -208,7 +210,13 @@ class Supervisor:
             self._report(name, f"ended ({how}); starting it again in {pause:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, patience.longest_pause)
-            await child.start()
+            try:
+                await child.start()
+            except OSError as error:
+                self._give_up(
+                    f"{name} cannot be started again: {error.strerror} ({error.filename})."
+                )
+                return
             ended = asyncio.ensure_future(child.ended())
             try:
                 await self._until_ready(child, ended, ready, seconds)
@@ -218,6 +226,11 @@ class Supervisor:
                     return
             else:
                 self._report(name, "runs again")
+
+    def _unkept(self, keeper: asyncio.Task[None]) -> None:
+        """A child that nobody keeps any more must not go unnoticed."""
+        if not keeper.cancelled() and (error := keeper.exception()) and not self.failed.done():
+            self.failed.set_exception(error)
 
     def _give_up(self, sentence: str) -> None:
         if not self.failed.done():

@@ -42,6 +42,14 @@ class Running:
         for line in self.process.stdout:
             self._new.put(line.rstrip())
 
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind, also when a test has failed."""
+        if self.process.poll() is None:
+            self.stop(signal.SIGKILL)
+
     def said(self, words: str, seconds: float = 180) -> str:
         """Wait for a line that was not seen before and holds ``words``."""
         deadline = time.monotonic() + seconds

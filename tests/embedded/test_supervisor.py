@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,30 @@ async def test_gives_up_after_so_many_deaths(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="dummy has ended 3 times within 60 s") as problem:
         await asyncio.wait_for(supervisor.failed, 20)
     assert problem.value.status == 1
+    await supervisor.stop()
+
+
+async def test_gives_up_when_the_folder_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    supervisor = Supervisor(tmp_path, Events())
+    child = await supervisor.start(
+        program(folder, STEADY), lambda: at_work(folder / "dummy.ready"), 20
+    )
+    shutil.rmtree(folder)
+    child.signal(signal.SIGKILL)
+    with pytest.raises(Problem, match=r"dummy cannot be started again: No such file"):
+        await asyncio.wait_for(supervisor.failed, 20)
+    await supervisor.stop()
+
+
+async def test_an_error_in_the_keeping_is_not_swallowed(tmp_path: Path) -> None:
+    ready = [at_work(tmp_path / "dummy.ready")]  # a second time there is none
+    supervisor = Supervisor(tmp_path, Events())
+    child = await supervisor.start(program(tmp_path, STEADY), lambda: ready.pop(), 20)
+    child.signal(signal.SIGKILL)
+    with pytest.raises(IndexError):
+        await asyncio.wait_for(supervisor.failed, 20)
     await supervisor.stop()
 
 

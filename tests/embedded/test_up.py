@@ -5,7 +5,8 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,9 +28,16 @@ from tests.embedded.running import ANY_PORTS, PARTS, YAOAN, Running
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack that several tests look at, none of which stops it."""
-    stack = Running(tmp_path_factory.mktemp("office") / "data").ready()
-    yield stack
-    assert stack.stop() == 0
+    with Running(tmp_path_factory.mktemp("office") / "data") as stack:
+        yield stack.ready()
+        assert stack.stop() == 0
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Path], Running]]:
+    """Starts a stack on a folder; whatever still runs in the end is killed."""
+    with ExitStack() as stacks:
+        yield lambda data: stacks.enter_context(Running(data))
 
 
 def test_answers_on_loopback_alone(running: Running) -> None:
@@ -109,9 +117,11 @@ def test_a_part_that_is_killed_comes_back(running: Running) -> None:
     assert running.get("/readyz").is_success
 
 
-def test_carries_on_after_ctrl_c_and_after_a_kill(tmp_path: Path) -> None:
+def test_carries_on_after_ctrl_c_and_after_a_kill(
+    tmp_path: Path, run: Callable[[Path], Running]
+) -> None:
     data = tmp_path / "data"
-    first = Running(data).ready()
+    first = run(data).ready()
     duty = first.token("duty")
     taken = first.post("/api/v1/incidents", duty, "first-call", INTAKE)
     assert taken.status_code == 201, taken.text
@@ -127,7 +137,7 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(tmp_path: Path) -> None:
     assert not any(process.is_running() for process in below)
     assert list((data / "run").glob("*.json")) == []
 
-    second = Running(data).ready()
+    second = run(data).ready()
     assert second.token("duty") == duty
     seen = second.get(f"/api/v1/incidents/{incident}/events", duty)
     assert seen.is_success
@@ -138,7 +148,7 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(tmp_path: Path) -> None:
     assert alive == []
 
     (data / "credentials.json").unlink()
-    third = Running(data).ready()
+    third = run(data).ready()
     assert third.get("/api/v1/incidents", duty).status_code == 401
     duty = third.token("duty")
     assert third.get("/readyz").is_success
@@ -147,8 +157,8 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(tmp_path: Path) -> None:
     assert third.stop(signal.SIGTERM) == 0
 
 
-def test_stops_while_it_is_starting(tmp_path: Path) -> None:
-    starting = Running(tmp_path / "data")
+def test_stops_while_it_is_starting(tmp_path: Path, run: Callable[[Path], Running]) -> None:
+    starting = run(tmp_path / "data")
     starting.said("started on")
     below = starting.children()
     assert starting.stop() == 0
