@@ -1,16 +1,15 @@
 """Obligations become clocks: what is owed, compared with what was done.
 
-domain/duties.py says which clocks ought to run and until when; ``acts`` what has been done;
-``changes`` compares both with the clocks on record and yields the events that make up the
+domain/duties.py says which clocks ought to run and until when; domain/deeds.py what has been
+done; ``changes`` compares both with the clocks on record and yields the events that make up the
 difference. Nothing here sleeps: the workflow asks ``next_moments`` when to come back.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from domain.base import beijing_day, day_start
+from domain.deeds import Deeds, Done
 from domain.duties import REPORTER, TASK, Wanted, wanted
 from domain.incident.events import (
     ClockCancelled,
@@ -23,142 +22,22 @@ from domain.incident.events import (
 )
 from domain.incident.rules import Fact
 from domain.incident.state import Clock, State
-from domain.plan import Obligation, Plan
+from domain.plan import Plan
 
 __all__ = ["DAY_TURN", "REPORTER", "TASK", "changes", "next_moments", "passing", "wanted"]
 
 DAY_TURN = "day"
 """The pseudo clock that wakes the incident at midnight in Beijing."""
 
-_REPORTS = frozenset({"report.initial", "report.progress", "report.urgent", "report.summary"})
-_REFERRING = frozenset({"report.filing", "report.correction", "settlement", "notice", "task"})
-"""Acts that meet a duty only about the very thing that started it."""
-INFORMS = "informed"
-"""The subject of a notice that itself does what the duty asks for; see notices.py."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """Something done that may meet a duty: what, to whom, when, and when it was recorded."""
-
-    act: str
-    recipient: str | None
-    at: datetime
-    recorded: datetime
-    by: str
-    ref: str
-    day: date | None = None
-    theirs: bool = False
-    """Done by the reporter for its own duty, not by the county."""
-
-
-def acts(plan: Plan, state: State) -> list[Done]:
-    """Everything on record that may meet a duty, voided entries left out."""
-    done: list[Done] = []
-    for report in (*state.reports.values(), *state.merged_reports.values()):
-        if report.voided:
-            continue
-        for given in report.given:
-            if not given.voided:
-                done.append(
-                    Done(
-                        act=f"report.{report.kind}",
-                        recipient=given.recipient,
-                        at=given.at,
-                        recorded=given.recorded,
-                        by=report.id,
-                        ref=report.about or report.id,
-                        day=report.day or beijing_day(given.at),
-                    )
-                )
-    for release in state.releases.values():
-        done.append(
-            Done(
-                "publication",
-                None,
-                release.at,
-                release.recorded or release.at,
-                release.id,
-                release.id,
-            )
-        )
-        done.extend(
-            Done("report.filing", f.recipient, f.at, f.recorded, release.id, release.id)
-            for f in release.filed
-            if not f.voided
-        )
-    for resource in state.ledger.values():
-        if resource.settled_at and resource.settled_recorded and not resource.voided:
-            at, recorded = resource.settled_at, resource.settled_recorded
-            done.append(Done("settlement", None, at, recorded, resource.id, resource.id))
-    for notice in state.notices.values():
-        # A reminder of a duty tells nobody what the duty is about.
-        if notice.subject == INFORMS and notice.accepted_at and notice.accepted_recorded:
-            at, recorded = notice.accepted_at, notice.accepted_recorded
-            done.extend(
-                Done("notice", notice.recipient, at, recorded, notice.id, ref)
-                for ref in notice.ref.split()
-            )
-    for task in state.tasks.values():
-        if task.done_at and task.done_recorded:
-            done.append(Done("task", None, task.done_at, task.done_recorded, task.id, task.id))
-    if state.caller and state.received_at and state.learned:
-        # As it was first taken down: what we learned ourselves before is not the reporter's merit.
-        at, recorded = state.learned[0].at, state.received_at
-        done.append(Done("intake", plan.regulator, at, recorded, "intake", "", theirs=True))
-    done.extend(
-        Done("report.any", g.recipient, g.at, g.recorded, "reporter", "", theirs=True)
-        for g in state.reporter_gave
-        if not g.voided
-    )
-    return done
-
-
-def meets(plan: Plan, clock: Wanted, done: Done) -> bool:
-    """Whether ``done`` meets ``clock``: judged by kind, recipient, day and occurrence."""
-    if clock.duty == TASK:
-        return done.act == "task" and done.ref == clock.ref
-    duty = plan.obligation_by_id[clock.duty]
-    if done.theirs != (duty.owner == REPORTER):
-        return False
-    named = done.act in duty.met_by or (
-        "report.any" in duty.met_by and (done.act in _REPORTS or done.act == "report.any")
-    )
-    if not named or (done.recipient is not None and done.recipient != clock.recipient):
-        return False
-    if done.act in _REFERRING:
-        about = clock.id if done.act == "notice" else clock.ref
-        if about is not None and done.ref != about:
-            return False
-    if clock.day is not None:
-        if done.act == "report.initial" and not (clock.first_day and _initial_counts(plan, duty)):
-            return False
-        return done.day == clock.day <= beijing_day(done.at)
-    return clock.since is None or done.at >= clock.since
-
-
-def _initial_counts(plan: Plan, duty: Obligation) -> bool:
-    """Whether the initial report meets a daily duty on its first day, by the reading in force."""
-    return duty.reading is None or plan.choice(duty.reading) != "progress_only"
-
 
 def changes(plan: Plan, state: State, now: datetime) -> list[Fact]:
     """The events that bring the clocks on record to what plan and facts demand."""
     want = wanted(plan, state, now)
-    by_recipient: dict[str | None, list[Done]] = defaultdict(list)
-    for done in acts(plan, state):
-        by_recipient[done.recipient].append(done)
+    deeds = Deeds(plan, state)
     facts: list[Fact] = []
     for key, clock in want.items():
         on_record = state.clocks.get(key)
-        candidates = [*by_recipient[clock.recipient], *by_recipient[None]]
-        if clock.recipient is None:
-            candidates = [done for group in by_recipient.values() for done in group]
-        met = min(
-            (done for done in candidates if meets(plan, clock, done)),
-            key=lambda done: _merit(done, clock.due),
-            default=None,
-        )
+        met = deeds.best(clock)
         facts.extend(_difference(clock, on_record, met, now))
     reason = {"dismissed": "dismissed", "merged": "merged", "closed": "closed"}.get(
         state.phase, "no longer owed"
@@ -167,11 +46,6 @@ def changes(plan: Plan, state: State, now: datetime) -> list[Fact]:
         if on_record.status == "open" and key not in want:
             facts.append(Fact(ClockCancelled(clock=key, reason=reason), on_record.clause, now))
     return facts
-
-
-def _merit(done: Done, due: datetime) -> tuple[object, ...]:
-    """Best first: what was done in time and on record in time settles a duty beyond question."""
-    return (done.at > due, done.at <= due < done.recorded, done.at, done.recorded)
 
 
 def _difference(

@@ -180,11 +180,11 @@ def _spans(state: State, duty: Obligation) -> list[Held]:
 def _day_due(state: State, day: date, start: datetime) -> datetime:
     """The end of ``day`` in Beijing, or the hour that a superior set for it beforehand."""
     in_force = None
-    for order in sorted(state.orders.values(), key=lambda order: order.at):
-        if order.daily_hour is not None:
-            hour = day_start(day) + timedelta(hours=order.daily_hour)
-            if order.at < hour:
-                in_force = hour
+    orders = [(o.at, o.daily_hour) for o in state.orders.values() if o.daily_hour is not None]
+    for ordered_at, set_hour in sorted(orders):
+        hour = day_start(day) + timedelta(hours=set_hour)
+        if ordered_at < hour:
+            in_force = hour
     # An hour that had passed before the duty of that day began asks for nothing.
     return in_force if in_force and in_force > start else day_start(day + timedelta(days=1))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from domain.base import Text, beijing_text
-from domain.clocks import INFORMS
+from domain.deeds import INFORMS
 from domain.incident.events import EVENTS
 from domain.incident.record import Event
 from domain.incident.releases import publishers
