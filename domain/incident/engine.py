@@ -118,7 +118,7 @@ def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple
         isinstance(command, CorrectFacts) and _harm_became_known(state, commit.state)
     ):
         commit.add(_first_packs(commit))
-    elif state.phase == "reported" and command.name in TAKES_UP:
+    elif commit.state.phase == "reported" and command.name in TAKES_UP:
         commit.add([Fact(EarlyHandlingBegan(), _first_measures(plan))])
     if commit.events or isinstance(command, Tick):
         commit.add(clocks.changes(plan, commit.state, now))
