@@ -131,10 +131,30 @@ def test_only_the_first_measures_start_by_themselves() -> None:
     assert item("first-measures", "启动紧急医学救援").when == ("harm",)
 
 
+# pack: levels, phases, and the warning it follows; an empty field restricts nothing.
+PACKS = {
+    "first-measures": ("", "reported early_handling responding", None),
+    "early-handling": ("", "reported early_handling responding", None),
+    "superior-response": ("I II III", "early_handling responding", None),
+    "response-iv": ("IV", "early_handling responding", None),
+    "warning-1": ("", "", "1"),
+    "warning-2": ("", "", "2"),
+    "warning-3": ("", "", "3"),
+    "warning-4": ("", "", "4"),
+    "aftermath": ("", "aftermath", None),
+}
+
+
+def test_each_pack_has_its_time() -> None:
+    assert {
+        pack.id: (" ".join(pack.levels), " ".join(pack.phases), pack.warning)
+        for pack in gaoqing().packs
+    } == PACKS
+
+
 @clause("4.6.2")
 def test_the_measures_of_level_four_come_from_all_seven_groups() -> None:
     pack = gaoqing().pack_by_id["response-iv"]
-    assert pack.levels == ("IV",)
     assert {entry.group for entry in pack.items if entry.group} == set(gaoqing().group_by_id)
     assert item("response-iv", "报市市场监管局处置").when == ("outside_firm",)
 
