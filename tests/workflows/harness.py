@@ -238,8 +238,11 @@ class IncidentDriver:
         return await self.handle.result()
 
 
-async def _patiently(call: Callable[[], Awaitable[T]], attempts: int = 20) -> T:
-    """Call again while a run turns over, as every client must: nothing has happened then."""
+async def _patiently(call: Callable[[], Awaitable[T]], attempts: int = 100) -> T:
+    """Call again while a run turns over, as every client must: nothing has happened then.
+
+    The server lets a run that follows a very short one wait for a second.
+    """
     for _ in range(attempts):
         try:
             return await call()

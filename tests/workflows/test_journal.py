@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from domain.incident.chain import verify
-from domain.incident.commands import Verify
+from domain.incident.commands import CorrectFacts, FactChanges, Verify
 from domain.incident.engine import decide
 from embedded import binaries, ports
 from embedded.folder import ROLES
@@ -109,6 +109,32 @@ async def test_the_incident_goes_on_without_postgresql_and_the_journal_catches_u
     assert list(verify(incident.number, rows)) == []
     described = await incident.handle.describe()
     assert described.typed_search_attributes[JOURNAL] == "current"
+    pool.terminate()
+
+
+async def test_what_waits_for_postgresql_is_carried_from_run_to_run(
+    temporal_client: Client, outage: Outage
+) -> None:
+    pool = await open_pool(outage.server.url(APPLICATION, space=SPACE), SPACE)
+    queue = f"q-outage-{number()}"
+    async with working(temporal_client, pool, queue):
+        incident = IncidentDriver(temporal_client, pool, number(), queue=queue)
+        await incident.start(opening(incident.number), continue_after=70)
+        first = (await incident.handle.describe()).run_id
+        await incident.settled()
+        await outage.down()
+        while (await incident.handle.describe()).run_id == first:
+            # The journal never ends by itself now, so the run waits for it only so long.
+            facts = FactChanges(trend="平稳")
+            await incident.send(CorrectFacts(changes=facts, reason="补充"))
+            await incident.skip(timedelta(seconds=4))
+        assert (await incident.overview()).unwritten > 0
+
+        await outage.up()
+        events = await incident.events()
+
+    assert [e.seq for e in events] == list(range(1, len(events) + 1))
+    assert len([e for e in events if e.type == "facts.corrected"]) > 1
     pool.terminate()
 
 

@@ -1,6 +1,7 @@
 """Notices: each handed to its channels once, and what became of it on record."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from activities.notify import PATIENCE
 from domain.incident.commands import AcknowledgeNotice, ReassignTask
 from store import inbox
 from store.pool import Pool
@@ -190,3 +192,34 @@ async def test_a_drill_reaches_nobody_and_says_so(
     assert (shown.title.zh, shown.text.zh) == ("【演练】接报", "【演练】请签收")
     assert shown.title.en.startswith("【演练】")
     assert marked(order.model_copy(update={"space": "incidents"})).title.zh == "接报"
+
+
+class Counting:
+    """A channel that accepts, and counts how often it was asked for each notice."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    async def send(self, order: NoticeOrder) -> bool:
+        self.asked[order.key] += 1
+        return True
+
+
+async def test_a_channel_that_accepted_is_not_asked_again_while_another_is_tried(
+    temporal_client: Client, pool: Pool
+) -> None:
+    """After some attempts the notice counts as sent by the channel that took it."""
+    queue = f"q-counting-{number()}"
+    silent, counting = Silent(retryable=True), Counting()
+    incident = IncidentDriver(temporal_client, pool, number(), queue=queue)
+    async with working(temporal_client, pool, queue, channels=(silent, counting)):
+        await incident.start(opening(incident.number))
+        await incident.skip(timedelta(minutes=2))
+        await incident.settled()
+
+        notices = (await incident.state()).notices.values()
+        assert {n.channels for n in notices} == {("counting",)}
+        assert set(counting.asked.values()) == {1}
+        assert silent.asked == PATIENCE * len(notices)
