@@ -239,7 +239,12 @@ def malformed(errors: list[FieldError]) -> Problem:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problem responses of an operation, for its OpenAPI description."""
+    """The problem responses of an operation, for its OpenAPI description.
+
+    Whatever asks for a token (401) may also find fault with the name that comes with it (422).
+    """
+    if 401 in statuses:
+        statuses = (*statuses, 422)
     schema = {"$ref": "#/components/schemas/ProblemBody"}
     return {
         status: {
@@ -259,7 +264,8 @@ def install(app: FastAPI) -> None:
     async def on_shape(request: Request, error: Exception) -> JSONResponse:
         errors = cast(RequestValidationError, error).errors()
         sent = request.headers.get("Content-Type", "")
-        if request.method == "POST" and sent.partition(";")[0].strip() != "application/json":
+        in_body = any(found["loc"][0] == "body" for found in errors)
+        if in_body and sent.partition(";")[0].strip() != "application/json":
             problem = Problem(
                 415,
                 "not_json",

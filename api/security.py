@@ -162,9 +162,11 @@ def _person(request: Request) -> str | None:
     with contextlib.suppress(UnicodeEncodeError, UnicodeDecodeError):
         given = given.encode("latin-1").decode()
     person = unquote(given).strip()
+    if not person:
+        return None
     if not _PERSON.match(person):
         raise Problem(
-            400,
+            422,
             "bad_person",
             "X-Person 须为 1 至 100 个字符的姓名(UTF-8 百分号编码)。",
             "X-Person must be a name of 1 to 100 characters, percent-encoded UTF-8",

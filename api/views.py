@@ -1,6 +1,6 @@
 """What is shown of an incident, and what is masked for whom."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -69,7 +69,7 @@ class ClockView(Clock):
 
     name: Text
     overdue: bool
-    remaining: timedelta | None = Field(default=None, description="距到期的时间;超时为负。")
+    remaining_seconds: int | None = Field(default=None, description="距到期的秒数;超时为负。")
     pending_reading: Text | None = Field(default=None, description="所依据条款的待解释读法(7.2)。")
 
 
@@ -119,7 +119,7 @@ def clock_view(plan: Plan, state: State, clock: Clock, now: datetime) -> ClockVi
         **dict(clock),
         name=Text(zh=zh, en=en),
         overdue=open_ and clock.due <= now,
-        remaining=clock.due - now if open_ else None,
+        remaining_seconds=int((clock.due - now).total_seconds()) if open_ else None,
         pending_reading=plan.reading_by_id[reading].reading
         if reading is not None and plan.pending(reading)
         else None,

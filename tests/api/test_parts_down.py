@@ -261,7 +261,9 @@ async def test_without_temporal_a_report_is_kept_and_opened_later(api: Api, stac
     pool.terminate()
 
 
-async def test_what_was_acknowledged_survives_the_death_of_every_part(api: Api, stack: Stack) -> None:
+async def test_what_was_acknowledged_survives_the_death_of_every_part(
+    api: Api, stack: Stack
+) -> None:
     incident = await api.open()
     receipts: list[dict[str, Any]] = []
 

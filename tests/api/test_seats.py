@@ -92,11 +92,10 @@ async def test_a_browser_may_give_the_token_as_a_password_for_pages_alone(api: A
     refused(answer, 401, "not_authenticated")
 
 
-@pytest.mark.parametrize("person", ["", "%00", "a" * 101, "%0a"])
+@pytest.mark.parametrize("person", ["%00", "a" * 101, "a%0ab"])
 async def test_a_person_is_a_name(api: Api, person: str) -> None:
     answer = await api.get("/me", headers={"X-Person": person})
-    assert answer.status_code in (400, 422), answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    refused(answer, 422, "bad_person")
 
 
 # --- what is seen ---
