@@ -53,6 +53,7 @@ class Driver:
         at: str = "14:00",
         incident: str = "GQ-1",
         space: str = "incidents",
+        careful: bool = True,
     ) -> None:
         self.plan = plan or gaoqing()
         self.state: State = engine.initial(incident, self.plan, space)
@@ -62,6 +63,8 @@ class Driver:
         self.last: tuple[Event, ...] = ()
         """The events of the last command."""
         self.requests = 0
+        self.careful = careful
+        """Whether every decision is checked for purity; a long story may do without."""
 
     # --- time -----------------------------------------------------------------------------
 
@@ -154,10 +157,11 @@ class Driver:
         return self
 
     def _commit(self, envelope: Envelope) -> Self:
-        before = self.state.model_dump_json()
+        before = self.state.model_dump_json() if self.careful else ""
         self.last = engine.decide(self.plan, self.state, envelope, self.now)
-        assert engine.decide(self.plan, self.state, envelope, self.now) == self.last
-        assert self.state.model_dump_json() == before, "decide changed the state it was given"
+        if self.careful:
+            assert engine.decide(self.plan, self.state, envelope, self.now) == self.last
+            assert self.state.model_dump_json() == before, "decide changed what it was given"
         self.state = engine.apply(self.state, self.last)
         self.events.extend(self.last)
         return self
