@@ -135,6 +135,22 @@ def test_a_refusal_names_the_clause_and_who_decides_instead(
     assert "县政府无权" in refused.value.message.zh
 
 
+@pytest.mark.parametrize(
+    ("tier", "clause"),
+    [
+        pytest.param(NATION, "4.3", marks=pytest.mark.clause("4.3")),
+        pytest.param(PROVINCE, "4.4", marks=pytest.mark.clause("4.4")),
+        pytest.param(CITY, "4.5", marks=pytest.mark.clause("4.5")),
+    ],
+)
+def test_an_order_is_recorded_under_the_clause_of_its_tier(
+    tier: frozenset[str], clause: str
+) -> None:
+    for body in tier:
+        # Health authorities lead no response: their orders stand under 2.2 alone.
+        assert may("record_order", body) == ("2.2" if body.endswith("health") else clause)
+
+
 @pytest.mark.clause("4.6.1")
 def test_at_its_own_level_the_county_is_named_with_its_own_clause() -> None:
     with pytest.raises(Refusal) as refused:
