@@ -143,7 +143,7 @@ def test_a_limit_of_the_reporter_is_met_by_the_reporter() -> None:
     story = Story().intake("producer", discovered="13:30", other_rules=["law81-group-event"])
     told_us = "law81-group-event/county-msa"
     story.expect_met(told_us, "late", late=timedelta(minutes=15))
-    story.report("initial", "county-health").expect_open("law81-group-event/county-adr")
+    story.report("initial", "county-health").expect_unrecorded("law81-group-event/county-adr")
     story.give(None, "county-adr", by="reporter", given="13:44")
     story.expect_met("law81-group-event/county-adr", "on_time_entered_late")
 
