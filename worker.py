@@ -33,7 +33,7 @@ from workflows.sandbox import workflow_runner
 
 GRACE = timedelta(seconds=10)
 """How long activities may take to end once the worker is told to stop."""
-CACHED_WORKFLOWS = 200
+CACHED_WORKFLOWS = 100
 """Incidents kept in memory; any other is replayed from its history when it is needed."""
 CONCURRENT_ACTIVITIES = 20
 """The embedded server has one connection to its database, and long queues of calls fail there."""

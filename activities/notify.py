@@ -15,6 +15,10 @@ PATIENCE = 5
 """So many attempts a channel gets once another has accepted; then the notice counts as sent."""
 
 
+SECONDS = 20.0
+"""So long one channel may take; less than an attempt, so that it never costs the others theirs."""
+
+
 class ChannelError(Exception):
     """A channel did not take a notice.
 
@@ -85,9 +89,12 @@ class Notify:
 
 async def _offer(channel: Channel, order: NoticeOrder) -> bool | ChannelError:
     try:
-        return await channel.send(order)
+        async with asyncio.timeout(SECONDS):
+            return await channel.send(order)
     except ChannelError as error:
         return error
+    except TimeoutError:
+        return ChannelError("no answer in time", retryable=True)
     except Exception as error:
         activity.logger.exception("channel failed", extra={"channel": channel.name})
         return ChannelError(type(error).__name__, retryable=True)
