@@ -42,16 +42,17 @@ def acts(plan: Plan, state: State) -> list[Done]:
             continue
         for given in report.given:
             if not given.voided:
-                done.append(
+                done.extend(
                     Done(
                         act=f"report.{report.kind}",
-                        recipient=given.recipient,
+                        recipient=recipient,
                         at=given.at,
                         recorded=given.recorded,
                         by=report.id,
                         ref=report.about or report.id,
                         day=report.day or beijing_day(given.at),
                     )
+                    for recipient in _reached(plan, given.recipient)
                 )
     for release in state.releases.values():
         done.append(
@@ -89,11 +90,18 @@ def acts(plan: Plan, state: State) -> list[Done]:
         at, recorded = state.learned[0].at, state.received_at
         done.append(Done("intake", plan.regulator, at, recorded, "intake", "", theirs=True))
     done.extend(
-        Done("report.any", g.recipient, g.at, g.recorded, "reporter", "", theirs=True)
+        Done("report.any", recipient, g.at, g.recorded, "reporter", "", theirs=True)
         for g in state.reporter_gave
         if not g.voided
+        for recipient in _reached(plan, g.recipient)
     )
     return done
+
+
+def _reached(plan: Plan, recipient: str) -> tuple[str, ...]:
+    """Whom a report reaches: its recipient, and the body whose duty room or office that is."""
+    whole = plan.body_by_id[recipient].part_of
+    return (recipient,) if whole is None else (recipient, whole)
 
 
 def meets(plan: Plan, clock: Wanted, done: Done) -> bool:

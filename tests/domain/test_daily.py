@@ -187,7 +187,9 @@ def test_an_upgrade_after_the_hour_does_not_give_the_day_back() -> None:
 
 @pytest.mark.clause("3.2.3(2)", "4.6.3")
 def test_an_upgrade_in_mid_day_leaves_one_clock_for_the_day() -> None:
-    story = grave().at("2026-10-07 15:00").graded("II").at("2026-10-08 09:00")
+    story = grave().at("2026-10-07 15:00").graded("II")
+    assert "clock.moved" not in story.types()
+    story.at("2026-10-08 09:00")
     days = [c.id for c in story.clocks("daily-i-iii") if "city" in c.id]
     assert days == [iii(f"2026-10-0{day}") for day in (6, 7, 8)]
 

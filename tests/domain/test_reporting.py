@@ -303,3 +303,16 @@ def test_a_step_may_be_skipped_in_an_emergency_and_says_why() -> None:
     story.do(SubmitReport(kind="initial", given=(told,)))
     assert story.state.reports[story.last_report].given[0].skip_reason == reason
     story.expect_open(CITY)
+
+
+@pytest.mark.clause("3.2.2(2)", "3.2.2(1)")
+def test_a_call_to_the_governments_duty_room_reaches_the_government() -> None:
+    story = Story().intake().report("initial", "county-government-duty").expect_met(GOVERNMENT)
+    # The whole is not its part: the office is not told by telling the bureau.
+    iv = Story().intake().graded("IV").activate().at("2026-10-07 09:00")
+    iv.report("progress", "county-msa").expect_open("daily-iv/command-office/2026-10-07")
+    theirs = Story().intake("producer", discovered="13:50", learned="13:58")
+    theirs.give(None, "duty", by="reporter", given="13:52")
+    theirs.expect_met("firm-to-county/county-msa")
+    assert theirs.clock("firm-to-county/county-msa").met_at == beijing("13:52")
+    story.expect_open(CITY)
