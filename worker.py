@@ -61,6 +61,10 @@ def make_worker(
     if channels is None:
         channels = channels_for(config.space, pool, mail_of(config))
     defaults: dict[str, Any] = {
+        "deployment_config": WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id()),
+            use_worker_versioning=True,
+        ),
         "graceful_shutdown_timeout": GRACE,
         "max_cached_workflows": CACHED_WORKFLOWS,
         "max_concurrent_activities": CONCURRENT_ACTIVITIES,
@@ -75,10 +79,6 @@ def make_worker(
             Merge(client).offer_merge,
         ],
         workflow_runner=workflow_runner(),
-        deployment_config=WorkerDeploymentConfig(
-            version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id()),
-            use_worker_versioning=True,
-        ),
         **{**defaults, **options},
     )
 

@@ -1,7 +1,8 @@
 """What happens in an incident, told once: for tests, for recorded histories, for budgets."""
 
+import asyncio
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.base import BEIJING
@@ -325,3 +326,13 @@ async def told(incident: IncidentDriver) -> list[str]:
     """Everybody to whom a correction is owed."""
     clocks = (await incident.state()).open_clocks
     return [c.recipient for c in clocks if c.recipient and c.obligation.startswith("correction")]
+
+
+def initial(*recipients: str) -> SubmitReport:
+    """A first report given to ``recipients`` by telephone."""
+    return SubmitReport(kind="initial", given=to(*recipients))
+
+
+async def pass_by(moment: datetime) -> None:
+    """Wait, in our own time, until ``moment`` is over."""
+    await asyncio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
