@@ -1,5 +1,6 @@
 """The application: ``uvicorn --factory api.app:create_app``."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -79,6 +80,7 @@ def create_app(
         store.plans.PlanError: the plan file is not a valid plan.
     """
     chosen = settings or process_settings()
+    logging.getLogger("uvicorn.access").addFilter(without_query)
     space = Space(chosen, plan_in_force or load_plan(chosen.plan_file), connect_temporal)
     starter = Starter(space)
 
@@ -86,10 +88,12 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await space.start()
         await space.tokens.refresh()
+        refreshing = asyncio.create_task(space.tokens.keep_fresh(), name="tokens")
         starter.start()
         try:
             yield
         finally:
+            refreshing.cancel()
             await starter.stop()
             await space.close()
 
@@ -115,6 +119,14 @@ def create_app(
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def without_query(record: logging.LogRecord) -> bool:
+    """Cut the query off a line of uvicorn's access log: a reason for reading may name people."""
+    if isinstance(record.args, tuple) and len(record.args) == 5:
+        client, method, path, *rest = record.args
+        record.args = (client, method, str(path).partition("?")[0], *rest)
+    return True
 
 
 def _version() -> str:

@@ -81,6 +81,7 @@ def dependencies(space: Space) -> Deps:
         return incident
 
     def key(
+        request: Request,
         response: Response,
         idempotency_key: Annotated[
             str | None,
@@ -94,6 +95,7 @@ def dependencies(space: Space) -> Deps:
     ) -> Key:
         found = Key(idempotency_key or uuid.uuid4().hex, given=idempotency_key is not None)
         response.headers["Idempotency-Key"] = found.value
+        request.state.idempotency_key = found.value
         return found
 
     return Deps(

@@ -17,6 +17,7 @@ from api import numbers
 from api.audit import note_refusal
 from api.gateway import telephone
 from api.owners import MEMO_SEAT
+from api.patience import within
 from api.problems import Problem, refused, unavailable
 from api.schemas import UNKNOWN, IntakeRequest
 from api.security import Actor
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 START_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 1.5
+STORE_SECONDS: Final = 3.0
+"""How long a report waits for the vault; a database that hangs must not hold it up."""
+KEEP_SECONDS: Final = 6.0
+"""How long it waits for the outbox, the last place that can keep it."""
 SALTS: Final = 8
 """How many numbers are tried; two callers drawing the same one is a matter of 2^-40."""
 MEMO_REQUEST: Final = "request"
@@ -44,6 +49,11 @@ MEMO_DIGEST: Final = "digest"
 VAULT_DOWN = Text(
     zh="来电人姓名和电话未能加密保存,请先写在纸上,恢复后再补录。",
     en="the caller's name and number could not be stored: write them on paper, enter them later",
+)
+KEPT = Text(
+    zh="报告已保存,流程引擎恢复后自动立案;时限照常计算,请先按电话报告单报告。",
+    en="the report is safe and opens when the workflow server is back; its clocks run all the "
+    "same: make the calls of the call sheet now",
 )
 NO_RECEIPT = Text(
     zh="报告已安全接收,流程处理尚未完成,回执稍后可查。",
@@ -193,7 +203,7 @@ async def _known(space: Space, start: _Start, key: Key) -> Opened | Literal[Fals
         return await _again(space, start, key) if start.same(memo) else False
     try:
         # Histories are kept for a while only; the record for ever.
-        if await space.record.reporter(start.number) is not None:
+        if await within(STORE_SECONDS, space.record.reporter(start.number)) is not None:
             same = await space.record.handled(start.number, key.value)
             return await _again(space, start, key) if same else False
     except Unavailable:
@@ -203,14 +213,14 @@ async def _known(space: Space, start: _Start, key: Key) -> Opened | Literal[Fals
 
 async def _waiting(space: Space, start: _Start) -> Opened | Literal[False] | None:
     try:
-        kept = await outbox.find(await space.pool(), start.number)
+        kept = await within(STORE_SECONDS, outbox.find(await space.pool(), start.number))
     except StoreError:
         return None
     if kept is None:
         return None
     if not start.same(kept["memo"]):
         return False
-    return Opened(start.number, None, (), new=False, started=False)
+    return Opened(start.number, None, (KEPT,), new=False, started=False)
 
 
 async def _again(space: Space, start: _Start, key: Key) -> Opened:
@@ -241,6 +251,7 @@ async def _open(
         return await _known(space, start, key) or None
     except (Late, TemporalDown) as down:
         await _keep(space, opening, start.memo(), received, down)
+        warnings.append(KEPT)
         return Opened(start.number, None, tuple(warnings), new=True, started=False)
     receipt = await _receipt(space, start.number, key.value)
     if receipt is None:
@@ -263,8 +274,10 @@ async def _hide(
     reference = "p-" + hashlib.sha256(seed).hexdigest()[:24]
     data = {"name": caller.name, "number": caller.number}
     try:
-        stored = await space.vault().put_person(
-            await space.pool(), start.number, "caller", data, received, reference
+        vault, pool = space.vault(), await space.pool()
+        stored = await within(
+            STORE_SECONDS,
+            vault.put_person(pool, start.number, "caller", data, received, reference),
         )
     except (Conflict, Purged) as error:
         raise reused() from error
@@ -326,7 +339,8 @@ async def _keep(
     """Keep the report in PostgreSQL until Temporal is back."""
     kept = {"start": opening.model_dump(mode="json"), "memo": memo}
     try:
-        await outbox.put(await space.pool(), opening.incident, kept, received)
+        pool = await space.pool()
+        await within(KEEP_SECONDS, outbox.put(pool, opening.incident, kept, received))
     except Unavailable as gone:
         text = telephone(space.plan)
         raise unavailable(

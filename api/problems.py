@@ -206,10 +206,13 @@ def not_found(what_zh: str, what_en: str, code: str = "not_found") -> Problem:
 def respond(request: Request, problem: Problem) -> JSONResponse:
     """The response that carries ``problem``."""
     request_id = getattr(request.state, "request_id", None)
+    headers = {"Content-Language": "zh-CN", **(problem.headers or {})}
+    if key := getattr(request.state, "idempotency_key", None):
+        headers["Idempotency-Key"] = key
     return JSONResponse(
         problem.body(request_id, request.url.path),
         status_code=problem.status_code,
-        headers={"Content-Language": "zh-CN", **(problem.headers or {})},
+        headers=headers,
         media_type=MEDIA_TYPE,
     )
 

@@ -17,6 +17,7 @@ from store.watch import Watcher
 
 log = logging.getLogger(__name__)
 
+NOT_STARTED: Final = "not_started_yet"
 WAIT_SECONDS: Final = 5.0
 """How long a read waits for its own write to be journaled."""
 
@@ -69,7 +70,7 @@ class Record:
         if found is None:
             if await outbox.find(pool, incident) is not None:
                 raise unavailable(
-                    "not_started_yet",
+                    NOT_STARTED,
                     "报告已保存,流程尚未启动,请稍后再查。",
                     "the report is safe, its workflow has not been started yet: ask again",
                 )

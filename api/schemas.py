@@ -25,6 +25,7 @@ OWN_ROUTES = frozenset({"intake", "attach", "register_person", "purge_persons"})
 
 EARLIEST: Final = datetime(1949, 10, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+MOST: Final = 10**9
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -46,6 +47,8 @@ class Sent(Strict):
             moment = inner
             if isinstance(inner, date) and not isinstance(inner, datetime):
                 moment = datetime(inner.year, inner.month, inner.day, tzinfo=UTC)
+            if isinstance(inner, int) and abs(inner) > MOST:
+                raise ValueError(f"{path}: a number so large cannot be meant")
             if isinstance(moment, datetime) and not EARLIEST <= moment < LATEST:
                 raise ValueError(f"{path}: the year {moment.year} cannot be meant")
         return self

@@ -4,6 +4,7 @@ Only SHA-256 digests of tokens are known here. They are refreshed from PostgreSQ
 disk, so that people can still act while the database is down.
 """
 
+import asyncio
 import base64
 import binascii
 import contextlib
@@ -30,6 +31,7 @@ Load = Callable[[], Awaitable[Iterable[Row]]]
 
 REFRESH_SECONDS: Final = 30.0
 """How long a revoked token may still work, and a new one may not yet."""
+RETRY_SECONDS: Final = 5.0
 UNKNOWN_SECONDS: Final = 1.0
 """A token nobody knows causes at most one extra look at the database in this time."""
 _PERSON = re.compile(r"^[^\x00-\x1f\x7f]{1,100}$")
@@ -83,8 +85,8 @@ class Tokens:
         self._copy = copy
         self._load = load
         self._rows: dict[str, tuple[str, str]] = {}
-        self._refreshed = -REFRESH_SECONDS
         self._looked = -UNKNOWN_SECONDS
+        self._looking = asyncio.Lock()
 
     async def refresh(self) -> bool:
         """Take the digests from the database; False when it cannot be reached."""
@@ -94,28 +96,31 @@ class Tokens:
             log.warning("tokens not refreshed: %s", type(error).__name__)
             if not self._rows:
                 self._read_copy()
-            # Not at once again: each look at a dead database costs its time-out.
-            self._refreshed = time.monotonic() - REFRESH_SECONDS + 5
             return False
         fresh = {row.digest: (row.seat, row.body) for row in rows}
         if fresh != self._rows:
             self._rows = fresh
             self._write_copy(rows)
-        self._refreshed = time.monotonic()
         return True
+
+    async def keep_fresh(self) -> None:
+        """Refresh for ever; apart from the requests, which a hanging database must not delay."""
+        while True:
+            done = await self.refresh()
+            await asyncio.sleep(REFRESH_SECONDS if done else RETRY_SECONDS)
 
     async def find(self, token: str) -> tuple[str, str] | None:
         """Seat and body of ``token``."""
-        now = time.monotonic()
-        if now - self._refreshed >= REFRESH_SECONDS:
-            await self.refresh()
         # A look-up by digest tells a guesser nothing: he would have to guess the digest's
         # pre-image, and tokens are random.
-        found = self._rows.get(digest_of(token))
-        if found is None and now - self._looked >= UNKNOWN_SECONDS:
-            self._looked = now
-            await self.refresh()
-            found = self._rows.get(digest_of(token))
+        digest = digest_of(token)
+        found = self._rows.get(digest)
+        if found is None and time.monotonic() - self._looked >= UNKNOWN_SECONDS:
+            async with self._looking:
+                self._looked = time.monotonic()
+                if digest not in self._rows:
+                    await self.refresh()
+            found = self._rows.get(digest)
         return found
 
     def _read_copy(self) -> None:

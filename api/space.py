@@ -13,17 +13,20 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.gateway import Gateway
 from api.owners import Owners
-from api.problems import no_record, unavailable
-from api.record import Record, Standing
+from api.problems import Problem, no_record, unavailable
+from api.record import NOT_STARTED, Record, Standing
 from api.security import Tokens
 from api.temporal import Late, NotRunning, Temporal, TemporalDown
+from domain.incident.engine import apply, decide, initial
 from domain.plan import Plan, plan_digest
 from settings import Settings, temporal_config
+from store import outbox
 from store.credentials import Row, load_digests
 from store.errors import Unavailable
 from store.pool import Pool, open_pool
 from store.vault import Vault
 from store.watch import Watcher
+from workflows.contracts import IncidentStart
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +116,10 @@ class Space:
         """
         try:
             return await self.record.standing(incident, min_seq)
+        except Problem as problem:
+            if problem.code != NOT_STARTED:
+                raise
+            return await self._kept(incident)
         except Unavailable as gone:
             try:
                 state = await self.gateway.state(incident)
@@ -121,6 +128,18 @@ class Space:
             if state is None or state.plan_digest != plan_digest(self.plan):
                 raise no_record() from gone
             return Standing(state, self.plan)
+
+    async def _kept(self, incident: str) -> Standing:
+        """How a report that waits in the outbox will stand once it is opened."""
+        kept = await outbox.find(await self.pool(), incident)
+        if kept is None:
+            raise no_record()
+        start = IncidentStart.model_validate(kept["start"])
+        state = initial(incident, start.plan, self.name)
+        if start.opening is not None:
+            opening = start.opening
+            state = apply(state, decide(start.plan, state, opening, opening.received))
+        return Standing(state, start.plan)
 
     def vault(self) -> Vault:
         """The vault of personal data and files.

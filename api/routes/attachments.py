@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from api.audit import deny
 from api.deps import MinSeq, dependencies
 from api.intake import Key
 from api.preflight import preflight
@@ -24,6 +25,8 @@ from store import attachments
 from store.vault import Reader
 
 UNTITLED: Final = "附件"
+CLAUSE: Final = "突发事件应对法 83"
+"""Photos and scans may show people."""
 LOOKING: Final = "查看附件"
 NO_SHA: Final = "0" * 64
 EXTENSIONS: Final = {
@@ -131,12 +134,14 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> Response:
         """The file in the clear; the reading is kept."""
         if not actor.sees_names:
-            raise Problem(
+            problem = Problem(
                 403,
                 "no_access_to_files",
                 "本席位不能下载附件。",
                 "this seat may not download files",
+                clause=CLAUSE,
             )
+            await deny(space, actor, incident, "read_attachment", problem)
         reader = Reader(actor.seat, reason, space.now(), actor.person)
         found = await attachments.get_attachment(
             space.vault(), await space.pool(), incident, sha256, reader

@@ -1,7 +1,8 @@
 """Whether the process lives, and whether everything that it needs does."""
 
 import asyncio
-from datetime import timedelta
+import time
+from datetime import UTC, timedelta
 from typing import Final
 
 from fastapi import APIRouter, Response
@@ -18,6 +19,8 @@ from store.errors import NotMigrated, StoreError
 from store.pool import ping
 
 PART_SECONDS: Final = 3.0
+FRESH_SECONDS: Final = 120
+"""A worker asks for work at least once a minute; one not seen for longer is gone."""
 
 
 class Health(BaseModel):
@@ -86,7 +89,11 @@ async def _worker(space: Space) -> str:
             ),
             timeout=timedelta(seconds=PART_SECONDS),
         )
-        return len(found.pollers)
+        now = time.time()
+        return sum(
+            now - poller.last_access_time.ToDatetime(UTC).timestamp() < FRESH_SECONDS
+            for poller in found.pollers
+        )
 
     try:
         seen = await space.temporal.ask(pollers, PART_SECONDS)

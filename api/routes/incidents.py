@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic import BaseModel
 
+from api import numbers
 from api.deps import MinSeq, dependencies
 from api.examples import INTAKE
 from api.intake import Key, take
@@ -146,13 +147,15 @@ def router(space: Space, base: str) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=board.LIST_MOST)] = 50,
     ) -> IncidentPage:
         """Incidents, what is due next first. Reporters see their own."""
+        number = _number(space, q)
         filters = board.Filters(
             phases=_clean(phase),
             levels=_clean(level),
             ended=ended,
             overdue=overdue,
             waiting_for=waiting_for,
-            text=q,
+            text=None if number else q,
+            incidents=(number,) if number else (),
         )
         pool, items = await space.pool(), list[SummaryView]()
         while True:
@@ -303,6 +306,14 @@ def router(space: Space, base: str) -> APIRouter:
         return RequestView(incident=incident, request_id=request_id, status="done", receipt=receipt)
 
     return made
+
+
+def _number(space: Space, text: str | None) -> str | None:
+    """The incident number that ``text`` is, however it was written down."""
+    try:
+        return numbers.read(space.plan.jurisdiction.prefix, text or "")
+    except numbers.BadNumber:
+        return None
 
 
 def _clean(values: list[str] | None) -> tuple[str, ...]:

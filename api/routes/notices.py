@@ -8,11 +8,12 @@ from pydantic import BaseModel
 
 from api.deps import dependencies
 from api.intake import Key
-from api.problems import documented
+from api.problems import Problem, documented
 from api.security import Actor
 from api.space import Space
 from domain.base import Text
 from store import inbox
+from store.errors import NotFound
 
 
 class InboxItem(BaseModel):
@@ -42,21 +43,33 @@ def router(space: Space, base: str) -> APIRouter:
     deps = dependencies(space)
     caller = Annotated[Actor, deps.actor]
 
+    def bodies(actor: Actor) -> list[str]:
+        """The body of the seat, and the one that it is part of: its duty room reads its mail."""
+        above = space.plan.body_by_id[actor.body].part_of
+        return [actor.body, above] if above else [actor.body]
+
     @made.get(
         "/inbox",
         operation_id=f"{space.name}_list_inbox",
         summary="本单位收件箱",
-        responses=documented(401, 422, 503),
+        responses=documented(401, 403, 422, 503),
     )
     async def list_inbox(
         actor: caller,
+        body: Annotated[
+            str | None, Query(max_length=100, description="本单位或其所属单位;缺省为本单位。")
+        ] = None,
         unread: bool | None = None,
         before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> InboxPage:
         """The notices to one's own body, newest first."""
+        if body not in (None, *bodies(actor)):
+            raise Problem(
+                403, "not_ours", "只能查看本单位的收件箱。", "read the inbox of your own body"
+            )
         found = await inbox.list_messages(
-            await space.pool(), body=actor.body, unread=unread, before=before, limit=limit
+            await space.pool(), body=body or actor.body, unread=unread, before=before, limit=limit
         )
         items = [InboxItem.model_validate(message, from_attributes=True) for message in found]
         return InboxPage(items=items, before=items[-1].id if len(items) == limit else None)
@@ -74,7 +87,13 @@ def router(space: Space, base: str) -> APIRouter:
         message: Annotated[int, Path(ge=1, le=2**53)],
     ) -> None:
         """Keep who read a notice first. To acknowledge it on record, use acknowledge-notice."""
-        by = actor.person or actor.seat
-        await inbox.mark_read(await space.pool(), message, actor.body, space.now(), by)
+        by, pool = actor.person or actor.seat, await space.pool()
+        own, *above = bodies(actor)
+        try:
+            await inbox.mark_read(pool, message, own, space.now(), by)
+        except NotFound:
+            if not above:
+                raise
+            await inbox.mark_read(pool, message, above[0], space.now(), by)
 
     return made

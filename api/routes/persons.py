@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from api.audit import deny
 from api.deps import dependencies
 from api.examples import PERSON, PURGE
 from api.intake import Key, reused
@@ -188,9 +189,14 @@ def _reference(space: Space, incident: str, actor: Actor, key: Key) -> str:
 
 
 async def _places(space: Space, incident: str) -> tuple[str, ...]:
-    """The incident and those merged into it, whose people are its people too."""
-    state = (await space.record.standing(incident)).state
-    return (incident, *state.merged_from)
+    """The incident and all that were merged into it, whose people are its people too."""
+    found, ahead = [], [incident]
+    while ahead:
+        place = ahead.pop()
+        found.append(place)
+        state = (await space.record.standing(place)).state
+        ahead.extend(one for one in state.merged_from if one not in found)
+    return tuple(found)
 
 
 async def _may_read(space: Space, actor: Actor, incident: str) -> None:
@@ -208,10 +214,11 @@ async def _may_read(space: Space, actor: Actor, incident: str) -> None:
             part |= {*group.leads, *group.members}
         if actor.body in part:
             return
-    raise Problem(
+    problem = Problem(
         403,
         "no_access_to_persons",
         "本席位不能查阅个人信息。",
         "this seat may not read personal data",
         clause=CLAUSE,
     )
+    await deny(space, actor, incident, "read_persons", problem)

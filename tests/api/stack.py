@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import psutil
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -88,6 +89,21 @@ class Stack:
         finally:
             for part in reversed(parts):
                 await self.start(part)
+
+    @contextmanager
+    def hanging(self, part: str) -> Iterator[None]:
+        """Within this, ``part`` takes connections and answers nothing."""
+        pid = self._children[part].pid
+        assert pid is not None
+        server = psutil.Process(pid)
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     async def prepare(self) -> None:
         """Start the servers and make what a first start makes."""

@@ -51,6 +51,7 @@ async def test_a_wrong_field_is_named(
         ({**OK, "text": "a\x00b"}, "text"),
         ({**OK, "text": "a\x1bb"}, "text"),
         ({**OK, "late_reason": "\x7f"}, "late_reason"),
+        ({**OK, "late_reason": "x" * 20_001}, "late_reason"),
         ({**OK, "occurred_at": "0001-01-01T00:00:00Z"}, "occurred_at"),
         ({**OK, "occurred_at": "9999-12-31T23:59:59Z"}, "occurred_at"),
     ],
@@ -65,6 +66,12 @@ async def test_what_would_block_the_record_is_refused(
 async def test_keys_of_mappings_are_texts_too(api: Api, incident: str) -> None:
     body = {"decider": "county-msa", "kind": "initial", "fields": {"dr\x00ug": "x"}}
     refused(await api.post(f"/incidents/{incident}/submit-report", body), 422, "malformed")
+
+
+@pytest.mark.parametrize("count", [10**10, 10**400])
+async def test_a_number_beyond_counting_is_refused(api: Api, count: int) -> None:
+    answer = await api.post("/incidents", {**REPORT, "findings": {"affected": count}})
+    assert "affected" in refused(answer, 422, "malformed")["detail_en"]
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
@@ -171,6 +178,12 @@ async def test_every_command_has_a_route_and_a_fitting_example(api: Api, name: s
     assert answer.status_code in (200, 403, 404, 409, 422), answer.text
     if answer.status_code >= 400:
         assert answer.json()["code"] != "malformed", answer.text
+
+
+async def test_the_key_comes_back_with_a_refusal_too(api: Api, incident: str) -> None:
+    answer = await api.post(f"/incidents/{incident}/verify", OK, "observer")
+    refused(answer, 403, "seat_reads_only")
+    assert len(answer.headers["Idempotency-Key"]) == 32
 
 
 async def test_every_answer_carries_its_protection(api: Api, incident: str) -> None:

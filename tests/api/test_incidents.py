@@ -378,6 +378,9 @@ async def test_lists_filter_and_page(api: Api) -> None:
     late = await api.open(place=place, learned_at="2026-01-01T08:00:00+08:00")
     found = await api.get("/incidents", params={"q": place, "overdue": True})
     assert [item["incident"] for item in found.json()["items"]] == [late]
+    heard = {"q": late.lower().replace("-", " ").replace("0", "o")}
+    found = await api.get("/incidents", params=heard)
+    assert [item["incident"] for item in found.json()["items"]] == [late]
     refused(await api.get("/incidents", params={"cursor": "x"}), 422, "bad_cursor")
     refused(await api.get("/incidents", params={"limit": 201}), 422, "malformed")
 
@@ -447,6 +450,9 @@ async def test_a_body_finds_its_notices_and_acknowledges_one(api: Api) -> None:
             break
         await asyncio.sleep(0.1)
     assert mine[0]["title"]["zh"]
+    above = (await api.get("/inbox", "duty", params={"body": "county-msa"})).json()["items"]
+    assert mine[0]["id"] in {item["id"] for item in above}, "the duty room reads its bureau's"
+    refused(await api.get("/inbox", "duty", params={"body": "county-health"}), 403, "not_ours")
     read = await api.post(f"/inbox/{mine[0]['id']}/read", seat="county-msa")
     assert read.status_code == 204
     unread = (await api.get("/inbox", "county-msa", params={"unread": True})).json()["items"]

@@ -1,10 +1,16 @@
 """What an official prints: the call sheet (E4) and the reports (3.2.3), in Chinese, on A4."""
 
 import html
+import logging
 import re
+from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
+from api import docs
+from api.app import without_query
 from tests.api.driver import SERIOUS, Api, refused
 from tests.workflows.harness import PLAN
 
@@ -148,3 +154,20 @@ async def test_the_openapi_page_needs_no_internet(api: Api) -> None:
         found = await api.get(asset, None)
         assert found.status_code == 200, asset
     refused(await api.get("/docs/assets/../app.py", None), 404, "http_404")
+
+
+async def test_without_its_assets_the_page_says_what_to_run(tmp_path: Path) -> None:
+    app = FastAPI(docs_url=None)
+    app.include_router(docs.router(tmp_path))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        assert "make setup" in (await client.get("/docs")).text
+
+
+def test_the_access_log_keeps_no_query() -> None:
+    arguments = ("127.0.0.1:1", "GET", "/persons?reason=欧阳", "1.1", 200)
+    record = logging.LogRecord(
+        "uvicorn.access", logging.INFO, "", 0, "%s %s %s %s %s", arguments, None
+    )
+    assert without_query(record)
+    assert "欧阳" not in record.getMessage()

@@ -122,6 +122,23 @@ async def _shows(api: Api, receipt: dict[str, Any]) -> bool:
     return answer.status_code == 200
 
 
+async def test_a_database_that_hangs_holds_no_report_up(api: Api, stack: Stack) -> None:
+    incident = await api.open()
+    body = {**REPORT, "caller": {**REPORT["caller"], "name": "来电人", "number": "0533-1"}}
+    with stack.hanging("postgres"):
+        began = time.monotonic()
+        opened = await api.post("/incidents", body)
+        assert opened.status_code == 201, opened.text
+        assert "纸上" in opened.json()["warnings"][0]["zh"]
+        done = await api.post(f"/incidents/{incident}/verify", VERIFY)
+        assert done.status_code == 200, done.text
+        assert time.monotonic() - began < 6
+        refused(await api.post(f"/incidents/{incident}/verify", NOT_OURS), 403, "no_authority")
+        assert time.monotonic() - began < 12
+        refused(await api.get(f"/incidents/{incident}"), 503, "record_unavailable")
+    await eventually(lambda: _shows(api, opened.json()["receipt"]))
+
+
 async def test_tokens_are_known_without_a_database_even_after_a_restart(
     api: Api, stack: Stack, tmp_path: Path
 ) -> None:
@@ -231,7 +248,11 @@ async def test_without_temporal_a_report_is_kept_and_opened_later(api: Api, stac
         assert taken.status_code == 202, taken.text
         assert took < 8
         assert taken.json()["status"] == "pending"
-        assert taken.json()["warnings"] == []
+        assert "电话报告单" in taken.json()["warnings"][0]["zh"]
+        sheet = await api.get(taken.json()["call_sheet"])
+        assert sheet.status_code == 200, "whom to call is known before the workflow runs"
+        assert "市市场监管局" in sheet.text
+        refused(await api.get(taken.json()["links"]["self"]), 503, "not_started_yet")
         began = time.monotonic()
         once_more = await api.post("/incidents", body, key=again)
         assert time.monotonic() - began < 1, "the breaker spares the second caller"

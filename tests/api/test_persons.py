@@ -71,6 +71,8 @@ async def test_who_has_no_part_in_it_reads_no_personal_data(api: Api) -> None:
             )
             problem = refused(answer, 403, "no_access_to_persons")
             assert problem["clause"] == "突发事件应对法 83"
+            kept = (await api.get("/audit/refusals", params={"incident": incident})).json()[0]
+            assert (kept["seat"], kept["command"]) == (seat, "read_persons")
     # Health has a task of early handling: it treats the patients (6.3).
     answer = await api.get(
         f"/incidents/{incident}/persons", "county-health", params={"reason": "救治"}
