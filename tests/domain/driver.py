@@ -258,6 +258,11 @@ class Driver:
         assert self.state.level == level, self.state.level
         return self
 
+    def expect_judgement(self, needed: bool) -> Self:
+        """Whether a person still has to grade."""
+        assert self.state.needs_judgement is needed
+        return self
+
     def expect_phase(self, phase: str) -> Self:
         """The phase of the incident."""
         assert self.state.phase == phase, self.state.phase

@@ -176,6 +176,8 @@ def test_an_hour_before_the_days_duty_began_asks_for_nothing() -> None:
     story = Story().intake().at("20:00")
     story.order("start", "city-command", "III", daily_hour=9)
     story.expect_due(iii("2026-10-06"), "2026-10-07 00:00")
+    early = Story(at="08:00").intake().order("instruct", "city-msa", daily_hour=15)
+    early.at("16:00").graded("III").expect_due(iii("2026-10-06"), "2026-10-07 00:00")
 
 
 @pytest.mark.clause("3.2.3(2)", "4.6.3")
