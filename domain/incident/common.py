@@ -7,13 +7,11 @@ from domain.base import Refusal
 from domain.incident.commands import (
     AcknowledgeNotice,
     Attach,
-    NoticeOutcome,
     PurgePersons,
-    Refused,
     RegisterPerson,
-    Tick,
     VoidEntry,
 )
+from domain.incident.entries import TAKEN, Attachment, Given, Occasion
 from domain.incident.events import (
     Attached,
     CommandRefused,
@@ -25,9 +23,10 @@ from domain.incident.events import (
     PersonRegistered,
     PersonsPurged,
 )
+from domain.incident.observations import NoticeOutcome, Refused, Tick
 from domain.incident.record import Event
 from domain.incident.rules import Context, Fact, decides, evolves, missing, put, with_occasion
-from domain.incident.state import TAKEN, Attachment, Given, Occasion, State
+from domain.incident.state import State
 
 
 @decides(Tick)
@@ -232,10 +231,11 @@ def _voidable(state: State, seq: int) -> _Entry | None:
     for delivery in (*given, *state.reporter_gave):
         if delivery.seq == seq:
             return _Entry("report.given", (delivery.by,))
-    for release in state.releases.values():
-        for filed in release.filed:
-            if filed.seq == seq:
-                return _Entry("release.filed", (filed.by,))
+    filings = [filed for release in state.releases.values() for filed in release.filed]
+    filings += [filed for proposal in state.proposals.values() for filed in proposal.filed]
+    for filed in filings:
+        if filed.seq == seq:
+            return _Entry("release.filed", (filed.by,))
     for task in state.tasks.values():
         if task.done_seq == seq:
             return _Entry("task.completed", (task.done_by,) if task.done_by else ())
@@ -278,6 +278,10 @@ def _(state: State, event: Event, p: EntryVoided) -> State:
             update["releases"] = {
                 key: r.model_copy(update={"filed": without(r.filed)})
                 for key, r in state.releases.items()
+            }
+            update["proposals"] = {
+                key: text.model_copy(update={"filed": without(text.filed)})
+                for key, text in state.proposals.items()
             }
         case "authorisation.recorded":
             key = f"a{p.target}"

@@ -26,11 +26,14 @@ from domain.incident import (  # noqa: F401
     tasks,
     warning,
 )
-from domain.incident.commands import Command, CorrectFacts, Envelope, Intake, Tick
+from domain.incident.commands import Command, CorrectFacts, Intake
+from domain.incident.entries import Outcome
+from domain.incident.envelope import Envelope
 from domain.incident.events import EVENTS, EarlyHandlingBegan, NoticesQueued
+from domain.incident.observations import Tick
 from domain.incident.record import Event, Request, digest
 from domain.incident.rules import DECIDERS, EVOLVERS, PHASE_ZH, Context, Fact, holds
-from domain.incident.state import HANDLED_KEPT, TERMINAL, Outcome, State
+from domain.incident.state import HANDLED_KEPT, TERMINAL, State
 from domain.incident.upcast import upcast
 from domain.plan import Plan, plan_digest
 
@@ -230,7 +233,7 @@ def evolve(state: State, event: Event) -> State:
         update={
             "seq": event.seq,
             "head": event.hash,
-            "substance": state.substance if event.type in QUIET else event.seq,
+            "substance": state.substance if kind in QUIET else event.seq,
             "handled": _remember(state, event),
         }
     )

@@ -15,6 +15,7 @@ from domain.incident.commands import (
     SubmitReport,
     Verify,
 )
+from domain.incident.entries import Claim, Delivery, Determination, Facts, Given, Occasion, Report
 from domain.incident.events import (
     Assessed,
     FactsCorrected,
@@ -36,17 +37,7 @@ from domain.incident.rules import (
     put,
     with_occasion,
 )
-from domain.incident.state import (
-    RULES_VERSION,
-    Claim,
-    Delivery,
-    Determination,
-    Facts,
-    Given,
-    Occasion,
-    Report,
-    State,
-)
+from domain.incident.state import RULES_VERSION, State
 
 ACTIVE = ("reported", "early_handling", "responding")
 
@@ -344,7 +335,12 @@ def delivered(ctx: Context, delivery: Delivery, seq: int, kind: str) -> Given:
     at = delivery.at or ctx.occurred
     ctx.late_entry(at)
     ours = ctx.plan.body_by_id[ctx.by.decider].tier == "county"
-    skips = ours and ctx.plan.body_by_id[delivery.recipient].tier in ("province", "nation")
+    # What is filed goes where the plan sends it, however high (4.7.2).
+    skips = (
+        ours
+        and kind != "filing"
+        and ctx.plan.body_by_id[delivery.recipient].tier in ("province", "nation")
+    )
     if skips and not delivery.skip_reason:
         raise Refusal(
             "skip_reason_missing",
