@@ -5,7 +5,8 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.incident.commands import AcceptMerge, Envelope
+from domain.incident.envelope import Envelope
+from domain.incident.observations import AcceptMerge
 from workflows.contracts import OFFER_MERGE, MergeOrder, MergeResult, Receipt, update_id
 
 GONE = "目标事件不存在或已办结,不能并入;如需并入请先重新启动该事件。"

@@ -8,7 +8,7 @@ from api.patience import within
 from api.problems import Problem
 from api.security import Actor
 from api.space import Space
-from domain.incident.commands import Envelope
+from domain.incident.envelope import Envelope
 from store import audit
 from store.errors import StoreError
 

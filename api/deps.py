@@ -15,16 +15,16 @@ from api.security import Actor, authenticate
 from api.space import Space
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
-_bearer = HTTPBearer(auto_error=False, description="席位令牌,见数据目录中的 credentials.json。")
-_basic = HTTPBasic(auto_error=False, description="浏览器打开打印页时使用:用户名任意,密码为令牌。")
+_bearer = HTTPBearer(auto_error=False, description="席位令牌，见数据目录中的 credentials.json。")
+_basic = HTTPBasic(auto_error=False, description="浏览器打开打印页时使用：用户名任意，密码为令牌。")
 
 MinSeq = Annotated[
     int | None,
-    Query(ge=1, le=2**31 - 1, description="等待记录至少到此序号(最多 5 秒)。"),
+    Query(ge=1, le=2**31 - 1, description="等待记录至少到此序号（最多 5 秒）。"),
 ]
 XPerson = Annotated[
     str | None,
-    Header(alias="X-Person", description="值守人员姓名,UTF-8 百分号编码。", max_length=900),
+    Header(alias="X-Person", description="值守人员姓名，UTF-8 百分号编码。", max_length=900),
 ]
 
 
@@ -60,7 +60,7 @@ def dependencies(space: Space) -> Deps:
         incident: Annotated[
             str,
             Path(
-                description="事件编号;小写、无短横线、O/I/L 误写均可。",
+                description="事件编号；小写、无短横线、O/I/L 误写均可。",
                 examples=["GQ-7K4-M2Q-X9C"],
                 max_length=40,
             ),
@@ -87,7 +87,7 @@ def dependencies(space: Space) -> Deps:
             str | None,
             Header(
                 alias="Idempotency-Key",
-                description="请求编号:重试时使用同一编号,不会重复办理。缺省时自动生成并在应答中返回。",
+                description="请求编号：重试时使用同一编号，不会重复办理。缺省时自动生成并在应答中返回。",
                 max_length=128,
                 pattern=_KEY.pattern,
             ),
@@ -122,12 +122,12 @@ def read_number(space: Space, given: str) -> str:
             raise Problem(
                 404,
                 "number_mistyped",
-                "事件编号的校验位不符,请核对是否抄写或听写有误。",
+                "事件编号的校验位不符，请核对是否抄写或听写有误。",
                 "the check symbol of the incident number does not fit: it was mistyped",
             ) from error
         raise Problem(
             404,
             "not_a_number",
-            f"这不是事件编号;编号形如 {prefix}-7K4-M2Q-X9C。",
+            f"这不是事件编号；编号形如 {prefix}-7K4-M2Q-X9C。",
             f"this is no incident number; one looks like {prefix}-7K4-M2Q-X9C",
         ) from error

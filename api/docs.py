@@ -27,7 +27,7 @@ _START = """SwaggerUIBundle({url: "/openapi.json", dom_id: "#docs", deepLinking:
 _MISSING = """<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><title>药安 API</title></head>
 <body><h1>药安 API</h1>
-<p>接口页面的资源尚未安装,请运行 <code>make setup</code>。
+<p>接口页面的资源尚未安装，请运行 <code>make setup</code>。
 The page's assets are missing: run <code>make setup</code>.</p>
 <p><a href="/openapi.json">openapi.json</a></p></body></html>
 """

@@ -14,7 +14,7 @@ INTAKE: Final[dict[str, Any]] = {
     },
     "learned_at": "2026-01-31T14:32:00+08:00",
     "drug": "刺五加注射液",
-    "people": "6人用药后出现严重不良反应,其中3人死亡",
+    "people": "6人用药后出现严重不良反应，其中3人死亡",
     "place": "某县人民医院",
     "kind": "group-adverse-event",
     "lots": ["2007122721", "2007121511"],
@@ -27,7 +27,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "changes": {"manufacturer": "某制药厂", "lots": ["2007122721"]},
         "reason": "电话补充",
     },
-    "verify": {"outcome": "pending", "text": "已派员赴现场,待核实"},
+    "verify": {"outcome": "pending", "text": "已派员赴现场，待核实"},
     "assess": {
         "findings": {
             "affected": 6,
@@ -42,7 +42,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "short_term": True,
             "similar_cases": True,
         },
-        "reasons": "3人死亡,同一区域有其他类似病例",
+        "reasons": "3人死亡，同一区域有其他类似病例",
     },
     "record_order": {
         "decider": "province-command",
@@ -111,7 +111,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "propose_release": {
         "decider": "command-office",
         "title": "关于某注射液不良事件的情况通报",
-        "text": "目前患者均得到救治,相关批号产品已停用。",
+        "text": "目前患者均得到救治，相关批号产品已停用。",
         "channel": "官方网站",
     },
     "decide_release": {"decider": "county-government", "proposal": "p40", "approve": True},
@@ -130,7 +130,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "level": "III",
         "text": "授权县里统一发布",
     },
-    "determine_cause": {"cause": "quality", "conclusion": "药品被污染,专家意见一致"},
+    "determine_cause": {"cause": "quality", "conclusion": "药品被污染，专家意见一致"},
     "log_resource": {
         "action": "requisition",
         "kind": "goods",
@@ -146,7 +146,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "complete_corrective_action": {"action": "a60", "result": "已修订检查表并完成检查"},
     "acknowledge_notice": {"notice": "n7-1"},
-    "void_entry": {"seq": 9, "reason": "误录,人数有误"},
+    "void_entry": {"seq": 9, "reason": "误录，人数有误"},
     "issue_warning": {
         "decider": "city-warning",
         "means": "fax",
@@ -154,7 +154,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "text": "发布三级预警",
     },
     "lift_warning": {"decider": "city-warning", "warning": "w70", "reason": "趋势好转"},
-    "dismiss": {"decider": "county-msa", "reasons": "经核实,与药品无关"},
+    "dismiss": {"decider": "county-msa", "reasons": "经核实，与药品无关"},
     "merge": {
         "decider": "county-msa",
         "into": "GQ-000-000-000",

@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from api.problems import Problem, not_found, refused, unavailable
 from api.temporal import Late, NotRunning, Temporal, TemporalDown
 from domain.base import Text
-from domain.incident.commands import Envelope
+from domain.incident.envelope import Envelope
 from domain.incident.state import State
 from domain.plan import Plan
 from workflows.contracts import (
@@ -66,7 +66,7 @@ def telephone(plan: Plan) -> Text:
     duty, regulator = plan.body_by_id[plan.duty].name, plan.body_by_id[plan.regulator].name
     same = duty == regulator
     return Text(
-        zh=f"请立即电话报告{duty.zh}" + ("" if same else f"({regulator.zh})") + ",并在纸上记录。",
+        zh=f"请立即电话报告{duty.zh}" + ("" if same else f"({regulator.zh})") + "，并在纸上记录。",
         en=f"telephone the {duty.en} at once, and write it down on paper",
     )
 
@@ -136,7 +136,7 @@ class Gateway:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=f"{start.incident} (再次办理)",
+            static_summary=f"{start.incident} （再次办理）",
         )
 
     async def _update(self, incident: str, envelope: Envelope, start: IncidentStart | None) -> Done:
@@ -203,7 +203,7 @@ class Gateway:
         text = telephone(self._plan)
         return unavailable(
             "commands_unavailable",
-            f"流程引擎暂时无法访问,本次办理未被接收,请稍后重试。紧急事项{text.zh}",
+            f"流程引擎暂时无法访问，本次办理未被接收，请稍后重试。紧急事项{text.zh}",
             "the workflow server cannot be reached: this was not taken; try again. "
             f"If urgent, {text.en}",
             down.retry_after,
@@ -221,6 +221,6 @@ class Gateway:
         raise Problem(
             500,
             "internal",
-            "系统内部错误,本次办理未被接收,请告知管理员请求编号。",
+            "系统内部错误，本次办理未被接收，请告知管理员请求编号。",
             "an unexpected error: this was not taken; give the administrator the request id",
         ) from error

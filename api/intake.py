@@ -24,11 +24,12 @@ from api.security import Actor
 from api.space import Space
 from api.temporal import Late, NotRunning, TemporalDown
 from domain.base import Refusal, Text
-from domain.incident.commands import Envelope, Intake
+from domain.incident.commands import Intake
 from domain.incident.engine import decide, initial
+from domain.incident.entries import Caller, Facts
+from domain.incident.envelope import Envelope
 from domain.incident.privacy import guard
 from domain.incident.record import Attribution, canonical_json
-from domain.incident.state import Caller, Facts
 from store import outbox
 from store.errors import Conflict, Purged, StoreError, Unavailable
 from workflows.contracts import INCIDENT_WORKFLOW, SPACE, IncidentStart, Receipt
@@ -47,16 +48,16 @@ MEMO_REQUEST: Final = "request"
 MEMO_DIGEST: Final = "digest"
 
 VAULT_DOWN = Text(
-    zh="来电人姓名和电话未能加密保存,请先写在纸上,恢复后再补录。",
+    zh="来电人姓名和电话未能加密保存，请先写在纸上，恢复后再补录。",
     en="the caller's name and number could not be stored: write them on paper, enter them later",
 )
 KEPT = Text(
-    zh="报告已保存,流程引擎恢复后自动立案;时限照常计算,请先按电话报告单报告。",
+    zh="报告已保存，流程引擎恢复后自动立案；时限照常计算，请先按电话报告单报告。",
     en="the report is safe and opens when the workflow server is back; its clocks run all the "
     "same: make the calls of the call sheet now",
 )
 NO_RECEIPT = Text(
-    zh="报告已安全接收,流程处理尚未完成,回执稍后可查。",
+    zh="报告已安全接收，流程处理尚未完成，回执稍后可查。",
     en="the report is safe; it has not been processed yet, ask for the receipt later",
 )
 
@@ -112,7 +113,7 @@ def reused() -> Problem:
     return Problem(
         409,
         "request_reused",
-        "同一请求编号(Idempotency-Key)已用于另一内容,请换一个编号。",
+        "同一请求编号（Idempotency-Key）已用于另一内容，请换一个编号。",
         "this Idempotency-Key was used for something else: choose another",
     )
 
@@ -143,7 +144,7 @@ async def take(space: Space, actor: Actor, key: Key, body: IntakeRequest) -> Ope
         if opened:
             space.owners.note(opened.incident, actor.seat)
             return opened
-    raise unavailable("no_number", "编号暂时无法分配,请重试。", "no free number was found: retry")
+    raise unavailable("no_number", "编号暂时无法分配，请重试。", "no free number was found: retry")
 
 
 def _envelope(
@@ -345,7 +346,7 @@ async def _keep(
         text = telephone(space.plan)
         raise unavailable(
             "telephone",
-            f"系统暂时无法接收报告,本报告未能确认保存。{text.zh}",
+            f"系统暂时无法接收报告，本报告未能确认保存。{text.zh}",
             f"the system cannot take this report now: {text.en}",
             retry_after=30,
         ) from gone

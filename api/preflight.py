@@ -4,8 +4,8 @@ from api.audit import note_refusal
 from api.problems import Problem, refused
 from api.space import Space
 from domain.base import Refusal
-from domain.incident.commands import AnyCommand, Envelope
 from domain.incident.engine import decide
+from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.record import Attribution
 
 REPEATED = frozenset({"already_attached", "already_registered"})

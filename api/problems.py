@@ -164,7 +164,7 @@ def no_record() -> Problem:
     """PostgreSQL cannot be reached: nothing can be read, commands still succeed."""
     return unavailable(
         "record_unavailable",
-        "数据库暂时无法访问,不能查询;上报和办理不受影响。",
+        "数据库暂时无法访问，不能查询；上报和办理不受影响。",
         "the database cannot be reached: nothing can be read now; commands still succeed",
     )
 
@@ -179,7 +179,7 @@ def of_store(error: StoreError) -> Problem:
             return not_found("该内容", "such thing")
         case BadCursor():
             return Problem(
-                422, "bad_cursor", "cursor 无效,请从第一页重新查询。", "cursor: start again"
+                422, "bad_cursor", "cursor 无效，请从第一页重新查询。", "cursor: start again"
             )
         case TooLarge():
             return Problem(413, "too_large", "文件超过大小上限。", str(error))
@@ -189,7 +189,7 @@ def of_store(error: StoreError) -> Problem:
             return Problem(
                 410,
                 "purged",
-                "该内容的密钥已销毁,不可恢复。",
+                "该内容的密钥已销毁，不可恢复。",
                 "its key was destroyed: it cannot be read any more",
             )
         case Conflict():
@@ -235,7 +235,7 @@ def malformed(errors: list[FieldError]) -> Problem:
     return Problem(
         422,
         "malformed",
-        f"字段“{first.field}”填写有误:{first.message}",
+        f"字段“{first.field}”填写有误：{first.message}",
         f"{first.field}: {first.message}",
         errors=errors,
     )
@@ -302,7 +302,7 @@ def install(app: FastAPI) -> None:
             Problem(
                 500,
                 "internal",
-                "系统内部错误,请电话报告并告知管理员请求编号。",
+                "系统内部错误，请电话报告并告知管理员请求编号。",
                 "an unexpected error: telephone the report, and give the administrator "
                 "the request id",
             ),

@@ -59,7 +59,7 @@ class Record:
         ):
             raise unavailable(
                 "not_yet_journaled",
-                f"序号 {min_seq} 的记录尚未入库,请稍后再查;办理本身已生效。",
+                f"序号 {min_seq} 的记录尚未入库，请稍后再查；办理本身已生效。",
                 f"sequence {min_seq} is not on record yet: ask again; what was done holds",
                 retry_after=2,
             )
@@ -71,7 +71,7 @@ class Record:
             if await outbox.find(pool, incident) is not None:
                 raise unavailable(
                     NOT_STARTED,
-                    "报告已保存,流程尚未启动,请稍后再查。",
+                    "报告已保存，流程尚未启动，请稍后再查。",
                     "the report is safe, its workflow has not been started yet: ask again",
                 )
             raise not_found("该事件", "such incident", "no_incident")
@@ -121,7 +121,7 @@ class Record:
         raise Problem(
             503,
             "record_damaged",
-            "该事件的记录未通过校验,不能再办理,请立即通知管理员。",
+            "该事件的记录未通过校验，不能再办理，请立即通知管理员。",
             "the record of this incident does not verify: nothing can be done from it; "
             "tell the administrator at once",
         )

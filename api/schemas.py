@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from api.security import Actor
 from domain.base import Moment, Strict
 from domain.grading import Findings
-from domain.incident.commands import COMMANDS, AnyCommand, Command, Long, Short, command_adapter
+from domain.incident.commands import Command, Long, Short
+from domain.incident.envelope import COMMANDS, AnyCommand, command_adapter
 from domain.incident.record import Attribution, Means
 
 UNKNOWN = "不详"
@@ -73,12 +74,12 @@ class Attributed(Sent):
     """Who decided or did it, when and how; whoever holds the token is its recorder."""
 
     decider: Short | None = Field(
-        default=None, description="决定或办理的单位(预案单位编号);缺省为本席位所在单位。"
+        default=None, description="决定或办理的单位（预案单位编号）；缺省为本席位所在单位。"
     )
     decider_person: Short | None = Field(default=None, description="决定人姓名。")
     means: Means = Field(default="system", description="当面、电话、批示、会议、传真、系统。")
     occurred_at: Moment | None = Field(
-        default=None, description="实际发生时间,须带时区;缺省为收到本请求的时间。"
+        default=None, description="实际发生时间，须带时区；缺省为收到本请求的时间。"
     )
     late_reason: Long | None = Field(default=None, description="补录原因。")
     evidence: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = Field(
@@ -113,16 +114,16 @@ class Attributed(Sent):
 
 
 class PurgePersonsRequest(Attributed):
-    """Destroy the keys of all personal data of a closed incident (突发事件应对法 85)."""
+    """Destroy the keys of all personal data of a closed incident （突发事件应对法 85）."""
 
 
 class CallerRequest(Strict):
     """Who reports. Name and number go to the vault; only a reference travels on."""
 
-    kind: Short = Field(description="报告主体类型(预案 reporters 编号)。")
+    kind: Short = Field(description="报告主体类型（预案 reporters 编号）。")
     unit: Short | None = Field(default=None, description="单位名称。")
-    name: Short | None = Field(default=None, description="来电人姓名,加密另存。")
-    number: Short | None = Field(default=None, description="回拨电话,加密另存。")
+    name: Short | None = Field(default=None, description="来电人姓名，加密另存。")
+    number: Short | None = Field(default=None, description="回拨电话，加密另存。")
 
 
 class IntakeRequest(Attributed):
@@ -130,12 +131,12 @@ class IntakeRequest(Attributed):
 
     caller: CallerRequest
     learned_at: Moment | None = Field(
-        default=None, description="获知时间,须带时区;缺省为收到本请求的时间。"
+        default=None, description="获知时间，须带时区；缺省为收到本请求的时间。"
     )
     drug: Short = UNKNOWN
     people: Long = UNKNOWN
     place: Short = UNKNOWN
-    kind: Short | None = Field(default=None, description="事件种类(预案 kinds 编号)。")
+    kind: Short | None = Field(default=None, description="事件种类（预案 kinds 编号）。")
     name: Short | None = None
     device: bool = False
     manufacturer: Short | None = None
@@ -157,14 +158,14 @@ class IntakeRequest(Attributed):
     trend: Long | None = None
     next_steps: Long | None = None
     secret_pointer: Short | None = Field(
-        default=None, description="涉密内容存放处的指引;涉密内容本身不得录入(3.2.4)。"
+        default=None, description="涉密内容存放处的指引；涉密内容本身不得录入（3.2.4）。"
     )
     findings: Findings = Findings()
     other_rules: tuple[Short, ...] = Field(default=(), max_length=20)
 
 
 class PersonData(Strict):
-    """Personal data, only what the response needs (突发事件应对法 83)."""
+    """Personal data, only what the response needs （突发事件应对法 83）."""
 
     model_config = ConfigDict(json_schema_extra={"x-personal-data": True})
 

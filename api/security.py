@@ -173,7 +173,7 @@ def _person(request: Request) -> str | None:
         raise Problem(
             422,
             "bad_person",
-            "X-Person 须为 1 至 100 个字符的姓名(UTF-8 百分号编码)。",
+            "X-Person 须为 1 至 100 个字符的姓名（UTF-8 百分号编码）。",
             "X-Person must be a name of 1 to 100 characters, percent-encoded UTF-8",
         )
     return person

@@ -154,7 +154,7 @@ class Space:
                 log.error("the vault's key cannot be read: %s", type(error).__name__)
                 raise unavailable(
                     "vault_unavailable",
-                    "加密存储暂时无法使用,请先在纸上记录个人信息和材料。",
+                    "加密存储暂时无法使用，请先在纸上记录个人信息和材料。",
                     "the vault cannot be used now: keep personal data and files on paper",
                 ) from error
         return self._vault

@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 from api.security import Actor
 from domain.base import Text
 from domain.incident import view
+from domain.incident.entries import Clock, Given, Report, Task
 from domain.incident.notices import duty_name
 from domain.incident.record import Event
-from domain.incident.state import Clock, Given, Report, State, Task
+from domain.incident.state import State
 from domain.plan import Plan
 from workflows.contracts import Receipt
 
@@ -38,7 +39,7 @@ class Taken(BaseModel):
     incident: str = Field(examples=["GQ-7K4-M2Q-X9C"])
     number: str = Field(description="可在电话中报读的事件编号。", examples=["GQ-7K4-M2Q-X9C"])
     request_id: str
-    status: str = Field(description="opened、again(重复请求)或 pending(稍后启动)。")
+    status: str = Field(description="opened、again（重复请求）或 pending（稍后启动）。")
     receipt: ReceiptView | None = None
     warnings: list[Text] = []
     call_sheet: str
@@ -69,8 +70,8 @@ class ClockView(Clock):
 
     name: Text
     overdue: bool
-    remaining_seconds: int | None = Field(default=None, description="距到期的秒数;超时为负。")
-    pending_reading: Text | None = Field(default=None, description="所依据条款的待解释读法(7.2)。")
+    remaining_seconds: int | None = Field(default=None, description="距到期的秒数；超时为负。")
+    pending_reading: Text | None = Field(default=None, description="所依据条款的待解释读法（7.2）。")
 
 
 class TaskView(Task):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from domain.base import beijing_day, day_start
 from domain.deeds import Deeds, Done
 from domain.duties import REPORTER, TASK, Wanted, wanted
+from domain.incident.entries import Clock
 from domain.incident.events import (
     ClockCancelled,
     ClockMet,
@@ -21,7 +22,7 @@ from domain.incident.events import (
     ClockUnrecorded,
 )
 from domain.incident.rules import Fact
-from domain.incident.state import Clock, State
+from domain.incident.state import State
 from domain.plan import Plan
 
 __all__ = ["DAY_TURN", "REPORTER", "TASK", "changes", "next_moments", "passing", "wanted"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from domain.base import beijing_day, day_start
+from domain.incident.entries import Clock, Held, Occasion
 from domain.incident.rules import holds
-from domain.incident.state import Clock, Held, Occasion, State
+from domain.incident.state import State
 from domain.plan import Obligation, Plan
 
 REPORTER = "reporter"

@@ -8,10 +8,11 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, RetryState
 
 with workflow.unsafe.imports_passed_through():
+    from domain.incident.entries import Notice
     from domain.incident.merging import offer
     from domain.incident.notices import render
     from domain.incident.record import Event
-    from domain.incident.state import Notice, State
+    from domain.incident.state import State
     from domain.plan import Plan
     from workflows import contracts as c
 

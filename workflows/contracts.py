@@ -6,7 +6,8 @@ from typing import Any, Final
 from temporalio.common import SearchAttributeKey
 
 from domain.base import Model, Moment, Text
-from domain.incident.commands import Envelope, MergeOffer
+from domain.incident.envelope import Envelope
+from domain.incident.observations import MergeOffer
 from domain.incident.record import Event
 from domain.incident.state import State
 from domain.plan import Plan

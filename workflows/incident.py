@@ -23,18 +23,13 @@ with workflow.unsafe.imports_passed_through():
 
     from domain.base import Refusal
     from domain.clocks import next_moments
-    from domain.incident.commands import (
-        AnyCommand,
-        Command,
-        ConcludeMerge,
-        Envelope,
-        NoticeOutcome,
-        Refused,
-        Tick,
-    )
+    from domain.incident.commands import Command
     from domain.incident.engine import decide, evolve, initial
+    from domain.incident.entries import Notice
+    from domain.incident.envelope import AnyCommand, Envelope
+    from domain.incident.observations import ConcludeMerge, NoticeOutcome, Refused, Tick
     from domain.incident.record import Event
-    from domain.incident.state import Notice, State
+    from domain.incident.state import State
     from workflows import contracts as c
 
 from workflows import calls, shown

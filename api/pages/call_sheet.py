@@ -7,8 +7,9 @@ from datetime import datetime
 from api.pages import render
 from api.schemas import UNKNOWN
 from domain.base import beijing_text
+from domain.incident.entries import Clock
 from domain.incident.notices import DRILL_MARK
-from domain.incident.state import Clock, State
+from domain.incident.state import State
 from domain.plan import Plan
 from workflows.contracts import INCIDENTS_SPACE
 
@@ -24,8 +25,8 @@ class Owed:
     kind: str
     due: datetime
     overdue: bool
-    reading: str | None
-    """How the provision is read while its interpretation is pending (7.2)."""
+    note: int | None
+    """The number of the pending reading (7.2) on which the due time rests, below the table."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,15 @@ class Call:
         return min(owed.due for owed in self.owed)
 
 
-def calls(plan: Plan, state: State, now: datetime) -> tuple[Call, ...]:
-    """The calls still to be made, upward ones first, then by due time."""
+def calls(
+    plan: Plan, state: State, now: datetime, notes: dict[str, int] | None = None
+) -> tuple[Call, ...]:
+    """The calls still to be made, upward ones first, then by due time.
+
+    Args:
+        notes: takes the ids of the pending readings that the due times rest on, numbered from 1.
+    """
+    numbered = {} if notes is None else notes
     by_recipient: dict[str, list[Clock]] = defaultdict(list)
     for clock in state.open_clocks:
         if clock.recipient in plan.body_by_id and clock.owner in plan.body_by_id:
@@ -52,7 +60,7 @@ def calls(plan: Plan, state: State, now: datetime) -> tuple[Call, ...]:
         Call(
             recipient=plan.body_by_id[recipient].name.zh,
             upward=_upward(plan, recipient),
-            owed=tuple(_owed(plan, clock, now) for clock in clocks),
+            owed=tuple(_owed(plan, clock, now, numbered) for clock in clocks),
         )
         for recipient, clocks in by_recipient.items()
     ]
@@ -69,7 +77,7 @@ def _upward(plan: Plan, recipient: str) -> bool:
     )
 
 
-def _owed(plan: Plan, clock: Clock, now: datetime) -> Owed:
+def _owed(plan: Plan, clock: Clock, now: datetime, notes: dict[str, int]) -> Owed:
     duty = plan.obligation_by_id.get(clock.obligation)
     reading = duty.reading if duty else None
     return Owed(
@@ -78,7 +86,7 @@ def _owed(plan: Plan, clock: Clock, now: datetime) -> Owed:
         kind=KIND_ZH[clock.kind],
         due=clock.due,
         overdue=clock.due < now,
-        reading=plan.reading_by_id[reading].reading.zh
+        note=notes.setdefault(reading, len(notes) + 1)
         if reading is not None and plan.pending(reading)
         else None,
     )
@@ -92,16 +100,16 @@ def summary(plan: Plan, state: State) -> str:
     kinds = {kind.id: kind.name.zh for kind in plan.reporters}
     level = plan.level_by_id[state.level].name.zh if state.level else "尚未定级"
     parts = [
-        f"{beijing_text(facts.learned_at)},我单位获知一起药品安全事件",
-        f"(报告来源:{caller.unit or kinds.get(caller.kind, caller.kind)})。",
-        f"涉及产品:{facts.drug or UNKNOWN}",
-        f",批号{'、'.join(facts.lots)}" if facts.lots else "",
-        f",生产企业{facts.manufacturer}" if facts.manufacturer else "",
-        f"。地点:{facts.place}。人员情况:{facts.people}。",
-        f"主要症状:{facts.symptoms}。" if facts.symptoms else "",
-        f"已采取措施:{facts.measures}。" if facts.measures else "",
-        f"初步研判:{level}。",
-        "" if state.verified == "confirmed" else "以上情况待核实,后续情况续报。",
+        f"{beijing_text(facts.learned_at)}，我单位获知一起药品安全事件",
+        f"(报告来源：{caller.unit or kinds.get(caller.kind, caller.kind)})。",
+        f"涉及产品：{facts.drug or UNKNOWN}",
+        f"，批号{'、'.join(facts.lots)}" if facts.lots else "",
+        f"，生产企业{facts.manufacturer}" if facts.manufacturer else "",
+        f"。地点：{facts.place}。人员情况：{facts.people}。",
+        f"主要症状：{facts.symptoms}。" if facts.symptoms else "",
+        f"已采取措施：{facts.measures}。" if facts.measures else "",
+        f"初步研判：{level}。",
+        "" if state.verified == "confirmed" else "以上情况待核实，后续情况续报。",
     ]
     return "".join(parts).replace("。。", "。")
 
@@ -111,15 +119,18 @@ def page(plan: Plan, state: State, now: datetime) -> str:
     drill = "" if state.space == INCIDENTS_SPACE else DRILL_MARK
     own = plan.body_by_id[plan.regulator].name.zh
     text = summary(plan, state)
+    notes: dict[str, int] = {}
+    found = calls(plan, state, now, notes)
     return render(
         "call_sheet.html",
         drill=drill,
         plan=plan,
         state=state,
         now=now,
-        calls=calls(plan, state, now),
-        aloud=f"{drill}您好,这里是{own},现报告一起药品安全事件,事件编号{state.incident}。{text}"
-        "请问您的姓名和职务?我做一下登记。",
-        chat=f"{drill}【药品安全事件报告】编号{state.incident}:{text}报告单位:{own}。收到请回复。",
+        calls=found,
+        readings=[plan.reading_by_id[reading].reading.zh for reading in notes],
+        aloud=f"{drill}您好，这里是{own}，现报告一起药品安全事件，事件编号{state.incident}。{text}"
+        "请问您的姓名和职务？我做一下登记。",
+        chat=f"{drill}【药品安全事件报告】编号{state.incident}:{text}报告单位：{own}。收到请回复。",
         unknown=UNKNOWN,
     )

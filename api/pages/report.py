@@ -5,8 +5,10 @@ from datetime import datetime
 
 from api.pages import render
 from api.schemas import UNKNOWN
+from domain.base import beijing_text
+from domain.incident.entries import Report
 from domain.incident.notices import DRILL_MARK
-from domain.incident.state import Report, State
+from domain.incident.state import State
 from domain.plan import Plan
 from workflows.contracts import INCIDENTS_SPACE
 
@@ -44,6 +46,25 @@ def rows(plan: Plan, report: Report) -> tuple[Row, ...]:
         for field in form.fields
         if field.id not in TAIL
     )
+
+
+def draft(plan: Plan, state: State, kind: str) -> dict[str, str]:
+    """The fields of a report of ``kind`` that the facts on record can fill, by field id."""
+    facts = state.facts
+    if facts is None:
+        return {}
+    known: dict[str, object] = {
+        **dict(facts),
+        "event_name": facts.name,
+        "nature": next((one.name.zh for one in plan.kinds if one.id == facts.kind), None),
+        "lots": "、".join(facts.lots),
+        "happened_at": beijing_text(facts.happened_at) if facts.happened_at else None,
+        "unit": plan.body_by_id[plan.regulator].name.zh,
+    }
+    fields = (field.id for field in plan.report_by_kind[kind].fields)
+    return {
+        field: value for field in fields if isinstance(value := known.get(field), str) and value
+    }
 
 
 def superseded_by(state: State, report: Report) -> Report | None:

@@ -20,7 +20,7 @@ from api.security import Actor
 from api.space import Space
 from api.views import Answer, mask
 from domain.incident.commands import Attach, Short
-from domain.incident.state import Attachment
+from domain.incident.entries import Attachment
 from store import attachments
 from store.vault import Reader
 
@@ -54,7 +54,7 @@ class Upload(BaseModel):
     title: str = UNTITLED
     about: str | None = None
     attribution: str | None = Field(
-        default=None, description='JSON,如 {"decider": "county-msa", "means": "phone"}'
+        default=None, description='JSON，如 {"decider": "county-msa", "means": "phone"}'
     )
 
 
@@ -116,7 +116,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.get(
         "/incidents/{incident}/attachments/{sha256}",
         operation_id=f"{space.name}_get_attachment",
-        summary="下载附件(留痕)",
+        summary="下载附件（留痕）",
         response_class=Response,
         responses={
             200: {

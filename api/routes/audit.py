@@ -13,7 +13,7 @@ from api.space import Space
 from domain.base import Text
 from store import audit
 
-Before = Annotated[int | None, Query(ge=1, le=2**53, description="只取编号更小的,用于翻页。")]
+Before = Annotated[int | None, Query(ge=1, le=2**53, description="只取编号更小的，用于翻页。")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Incident = Annotated[str | None, Query(max_length=40)]
 

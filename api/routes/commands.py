@@ -17,12 +17,12 @@ from api.security import Actor
 from api.space import Space
 from api.views import Answer, PendingAnswer, ReceiptView, links
 from domain.base import Refusal, Text
-from domain.incident.commands import AnyCommand, Envelope
+from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.privacy import guard
 from domain.incident.record import Attribution
 
 COMMAND_RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"model": PendingAnswer, "description": "已受理,稍后办理;结果见 Location"},
+    202: {"model": PendingAnswer, "description": "已受理，稍后办理；结果见 Location"},
     **documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
 }
 

@@ -28,7 +28,7 @@ from api.views import (
     mask_event,
     task_view,
 )
-from domain.incident.state import Notice, Outcome
+from domain.incident.entries import Notice, Outcome
 from store import board, journal, outbox
 from store.errors import StoreError, Unavailable
 
@@ -93,11 +93,11 @@ def router(space: Space, base: str) -> APIRouter:
         "/incidents",
         status_code=201,
         operation_id=f"{space.name}_intake",
-        summary="接报(首报)",
+        summary="接报（首报）",
         response_model=Taken,
         responses={
-            200: {"model": Taken, "description": "重复请求,返回同一事件"},
-            202: {"model": Taken, "description": "已保存,稍后启动"},
+            200: {"model": Taken, "description": "重复请求，返回同一事件"},
+            202: {"model": Taken, "description": "已保存，稍后启动"},
             **documented(400, 401, 403, 409, 413, 415, 422, 503),
         },
     )

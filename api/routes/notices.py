@@ -57,7 +57,7 @@ def router(space: Space, base: str) -> APIRouter:
     async def list_inbox(
         actor: caller,
         body: Annotated[
-            str | None, Query(max_length=100, description="本单位或其所属单位;缺省为本单位。")
+            str | None, Query(max_length=100, description="本单位或其所属单位；缺省为本单位。")
         ] = None,
         unread: bool | None = None,
         before: Annotated[int | None, Query(ge=1, le=2**53)] = None,

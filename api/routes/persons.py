@@ -1,4 +1,4 @@
-"""People harmed: data go to the vault, the record gets a reference (突发事件应对法 83, 85)."""
+"""People harmed: data go to the vault, the record gets a reference （突发事件应对法 83, 85）."""
 
 import hashlib
 from typing import Annotated, Any, Final
@@ -31,7 +31,7 @@ Reason = Annotated[
         min_length=2,
         max_length=200,
         pattern=r"^[^\x00]*\S[^\x00]*$",
-        description="查阅原因,记入查阅日志。",
+        description="查阅原因，记入查阅日志。",
         examples=["回访患者"],
     ),
 ]
@@ -57,7 +57,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.post(
         "/incidents/{incident}/persons",
         operation_id=f"{space.name}_register_person",
-        summary="登记受害者(加密另存)",
+        summary="登记受害者（加密另存）",
         response_model=Answer,
         responses=COMMAND_RESPONSES,
     )
@@ -88,7 +88,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.get(
         "/incidents/{incident}/persons",
         operation_id=f"{space.name}_list_persons",
-        summary="查阅个人信息(留痕)",
+        summary="查阅个人信息（留痕）",
         responses=documented(401, 403, 404, 422, 503),
     )
     async def list_persons(actor: caller, incident: visible, reason: Reason) -> list[PersonView]:
@@ -121,7 +121,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.get(
         "/incidents/{incident}/persons/{reference}",
         operation_id=f"{space.name}_get_person",
-        summary="查阅一人的个人信息(留痕)",
+        summary="查阅一人的个人信息（留痕）",
         responses=documented(401, 403, 404, 410, 422, 503),
     )
     async def get_person(
@@ -143,7 +143,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.post(
         "/incidents/{incident}/purge-persons",
         operation_id=f"{space.name}_purge_persons",
-        summary="销毁个人信息密钥(办结后)",
+        summary="销毁个人信息密钥（办结后）",
         response_model=Answer,
         responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
     )
@@ -171,7 +171,7 @@ def router(space: Space, base: str) -> APIRouter:
         if isinstance(answer, JSONResponse):
             raise unavailable(
                 "not_purged_yet",
-                "已受理但尚未办理,密钥未销毁;请稍后以同一请求编号重试。",
+                "已受理但尚未办理，密钥未销毁；请稍后以同一请求编号重试。",
                 "taken but not carried out, no key was destroyed: repeat it with the same key",
             )
         by = Reader(actor.seat, body.late_reason or "purge-persons", space.now(), actor.person)

@@ -1,6 +1,6 @@
 """Reports, all versions, and the printable pages: the call sheet and each report."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse
@@ -13,9 +13,18 @@ from api.problems import Problem, documented, not_found
 from api.security import Actor
 from api.space import Space
 from api.views import mask
-from domain.incident.state import Report, State
+from domain.incident.commands import ReportKind
+from domain.incident.entries import Report
+from domain.incident.state import State
 
 _HTML: dict[str, object] = {"text/html": {"schema": {"type": "string"}}}
+
+
+class Draft(BaseModel):
+    """The beginnings of a ``submit-report`` body."""
+
+    kind: ReportKind
+    fields: dict[str, str]
 
 
 class ReportView(BaseModel):
@@ -31,7 +40,7 @@ def router(space: Space, base: str) -> APIRouter:
     made = APIRouter(tags=["reports"])
     deps = dependencies(space)
     visible = Annotated[str, deps.visible]
-    position = Annotated[int, Path(ge=1, le=100_000, description="报告的顺序号,从 1 起。")]
+    position = Annotated[int, Path(ge=1, le=100_000, description="报告的顺序号，从 1 起。")]
 
     def view(state: State, report: Report) -> ReportView:
         newer = report_page.superseded_by(state, report)
@@ -53,13 +62,13 @@ def router(space: Space, base: str) -> APIRouter:
     @made.get(
         "/incidents/{incident}/reports",
         operation_id=f"{space.name}_list_reports",
-        summary="报告(含各版本)",
+        summary="报告（含各版本）",
         responses=documented(401, 403, 404, 422, 503),
     )
     async def list_reports(
         actor: Annotated[Actor, deps.actor],
         incident: visible,
-        kind: Literal["initial", "progress", "urgent", "summary", "correction"] | None = None,
+        kind: ReportKind | None = None,
         min_seq: MinSeq = None,
     ) -> list[ReportView]:
         """Every report in every version; a later one supersedes, none is edited (3.2.3)."""
@@ -69,9 +78,26 @@ def router(space: Space, base: str) -> APIRouter:
         return [view(state, report) for report in reports if kind in (None, report.kind)]
 
     @made.get(
+        "/incidents/{incident}/report-draft",
+        operation_id=f"{space.name}_draft_report",
+        summary="报告草稿（由已知事实填好）",
+        responses=documented(401, 403, 404, 422, 503),
+    )
+    async def draft_report(
+        actor: Annotated[Actor, deps.actor],
+        incident: visible,
+        kind: ReportKind = "initial",
+        min_seq: MinSeq = None,
+    ) -> Draft:
+        """What is known, filled into the form's fields; nothing is kept; to be looked over."""
+        no_reporters(actor)
+        standing = await space.record.standing(incident, min_seq)
+        return Draft(kind=kind, fields=report_page.draft(standing.plan, standing.state, kind))
+
+    @made.get(
         "/incidents/{incident}/reports/{number}",
         operation_id=f"{space.name}_get_report",
-        summary="报告(打印页或 JSON)",
+        summary="报告（打印页或 JSON）",
         response_model=ReportView,
         responses={
             200: {"model": ReportView, "content": _HTML, "description": "打印页或 JSON"},
@@ -101,7 +127,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.get(
         "/incidents/{incident}/call-sheet",
         operation_id=f"{space.name}_call_sheet",
-        summary="电话报告单(打印页)",
+        summary="电话报告单（打印页）",
         response_class=HTMLResponse,
         responses=documented(401, 403, 404, 422, 503),
     )

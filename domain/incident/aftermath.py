@@ -12,6 +12,7 @@ from domain.incident.commands import (
     LogResource,
     Reopen,
 )
+from domain.incident.entries import TAKEN, Clock, CorrectiveAction, Occasion, Resource
 from domain.incident.events import (
     ActionAdded,
     ActionCompleted,
@@ -35,7 +36,7 @@ from domain.incident.rules import (
     put,
     with_occasion,
 )
-from domain.incident.state import TAKEN, Clock, CorrectiveAction, Occasion, Resource, State
+from domain.incident.state import State
 from domain.incident.tasks import given_items, make_tasks
 from domain.plan import WarningLevel
 

@@ -5,24 +5,17 @@ when. Unknown fields are refused, so a misspelt one never gets lost.
 """
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StrictBool, TypeAdapter
+from pydantic import Field, StrictBool
 
-from domain.base import Model, Moment, Strict
-from domain.grading import CheckedFindings, Findings
-from domain.incident.record import Attribution, canonical_json, digest
-from domain.incident.state import (
+from domain.base import Moment, Strict
+from domain.grading import CheckedFindings
+from domain.incident.entries import (
     Caller,
-    Clock,
     Delivery,
     Facts,
     OtherMoment,
-    Release,
-    Report,
-    Resource,
-    Task,
-    Warned,
 )
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
@@ -409,51 +402,6 @@ class Merge(Command):
     )
 
 
-class MergeOffer(Strict):
-    """What a merging incident brings: as of ``seq`` of its record."""
-
-    source: str
-    seq: int
-    drug: str
-    learned: Moment
-    received: Moment
-    level: str | None
-    response_level: str | None = None
-    findings: Findings
-    overlap: dict[str, int] | None = None
-    conditions: dict[str, bool | None] = {}
-    other_rules: tuple[str, ...] = ()
-    clocks: tuple[Clock, ...]
-    tasks: tuple[Task, ...] = ()
-    reports: tuple[Report, ...] = ()
-    releases: tuple[Release, ...] = ()
-    ledger: tuple[Resource, ...] = ()
-    warnings: tuple[Warned, ...] = ()
-    persons: dict[str, str]
-    told: tuple[str, ...]
-    daily_hour: int | None = None
-    command_established: bool = False
-
-
-class AcceptMerge(Command):
-    """The other side of a merge: take over its clocks and people."""
-
-    name: Literal["accept_merge"] = "accept_merge"
-    internal: ClassVar[bool] = True
-    offer: MergeOffer
-
-
-class ConcludeMerge(Command):
-    """What the other incident answered."""
-
-    name: Literal["conclude_merge"] = "conclude_merge"
-    internal: ClassVar[bool] = True
-    into: str
-    offered_seq: int
-    accepted: bool
-    reason: str | None = None
-
-
 class Reopen(Command):
     """Reopen an incident that was ended, closed or dismissed (E11)."""
 
@@ -481,107 +429,3 @@ class PurgePersons(Command):
 
     name: Literal["purge_persons"] = "purge_persons"
     references: tuple[Short, ...]
-
-
-class NoticeOutcome(Command):
-    """What a channel said of a notice."""
-
-    name: Literal["notice_outcome"] = "notice_outcome"
-    internal: ClassVar[bool] = True
-    notice: str
-    accepted: tuple[str, ...] = ()
-    """The channels that accepted it."""
-    failure: str | None = None
-
-
-class Tick(Command):
-    """Time has passed: reminders and due moments up to now become events."""
-
-    name: Literal["tick"] = "tick"
-    internal: ClassVar[bool] = True
-
-
-class Refused(Command):
-    """A signalled command that was refused: kept, since its sender only got a 202."""
-
-    name: Literal["refused"] = "refused"
-    internal: ClassVar[bool] = True
-    command: str
-    refusal: dict[str, Any]
-    request: str | None = None
-    """Digest of the request that was refused: sent again, it gets the same answer."""
-
-
-AnyCommand = Annotated[
-    Intake
-    | CorrectFacts
-    | Verify
-    | Assess
-    | RecordOrder
-    | ProposeActivation
-    | DecideActivation
-    | ProposeAdjustment
-    | DecideAdjustment
-    | ProposeTermination
-    | DecideTermination
-    | Establish
-    | ReleasePack
-    | CompleteTask
-    | ReassignTask
-    | SubmitReport
-    | GiveReport
-    | SignReport
-    | ProposeRelease
-    | DecideRelease
-    | PublishRelease
-    | FileRelease
-    | RecordAuthorisation
-    | DetermineCause
-    | LogResource
-    | AddCorrectiveAction
-    | CompleteCorrectiveAction
-    | AcknowledgeNotice
-    | Attach
-    | VoidEntry
-    | IssueWarning
-    | LiftWarning
-    | Dismiss
-    | Merge
-    | AcceptMerge
-    | ConcludeMerge
-    | Reopen
-    | Close
-    | RegisterPerson
-    | PurgePersons
-    | NoticeOutcome
-    | Tick
-    | Refused,
-    Field(discriminator="name"),
-]
-
-COMMANDS: dict[str, type[Command]] = {
-    kind.model_fields["name"].default: kind
-    for kind in AnyCommand.__origin__.__args__  # type: ignore[attr-defined]
-}
-"""Every command under its name."""
-
-command_adapter: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
-
-
-class Envelope(Model):
-    """A command on its way: what, by whom, under which request, received when by the API.
-
-    ``by`` is None for what the system itself observes.
-    """
-
-    request_id: str | None = None
-    received: Moment
-    by: Attribution | None = None
-    command: AnyCommand
-
-    def digest(self) -> str:
-        """What the request carried, without the moment at which it was received."""
-        if isinstance(self.command, Refused) and self.command.request is not None:
-            return self.command.request
-        carried = self.model_dump(mode="json", include={"by", "command"}, exclude_defaults=True)
-        return digest(canonical_json([self.command.name, carried]))

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from domain.base import Model, Moment
-from domain.incident.commands import Condition, MergeOffer
-from domain.incident.state import (
+from domain.incident.commands import Condition
+from domain.incident.entries import (
     Attachment,
     Authorisation,
     Caller,
@@ -27,6 +27,7 @@ from domain.incident.state import (
     Task,
     Warned,
 )
+from domain.incident.observations import MergeOffer
 
 __all__ = ["EVENTS", "Condition", "Payload"]
 

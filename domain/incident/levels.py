@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from domain.incident.state import Held, State
+from domain.incident.entries import Held
+from domain.incident.state import State
 
 
 def hold(state: State, level: str | None, at: datetime) -> State:

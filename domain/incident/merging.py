@@ -7,12 +7,8 @@ from typing import Any, Literal, TypeVar
 from domain.base import Refusal
 from domain.duties import TASK, known_at, wanted
 from domain.grading import Findings, Spread, grade
-from domain.incident.commands import AcceptMerge, ConcludeMerge, Merge, MergeOffer
-from domain.incident.events import MergeAccepted, Merged, MergeRefused, MergeRequested
-from domain.incident.levels import hold
-from domain.incident.record import Event
-from domain.incident.rules import Context, Fact, decides, evolves, with_occasion
-from domain.incident.state import (
+from domain.incident.commands import Merge
+from domain.incident.entries import (
     Claim,
     Clock,
     Determination,
@@ -20,10 +16,15 @@ from domain.incident.state import (
     Release,
     Report,
     Resource,
-    State,
     Task,
     Warned,
 )
+from domain.incident.events import MergeAccepted, Merged, MergeRefused, MergeRequested
+from domain.incident.levels import hold
+from domain.incident.observations import AcceptMerge, ConcludeMerge, MergeOffer
+from domain.incident.record import Event
+from domain.incident.rules import Context, Fact, decides, evolves, with_occasion
+from domain.incident.state import State
 from domain.plan import Plan
 
 ACTIVE = ("reported", "early_handling", "responding")

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from domain.base import Text, beijing_text
 from domain.deeds import INFORMS
+from domain.incident.entries import Clock, Notice, Proposal
 from domain.incident.events import EVENTS
 from domain.incident.record import Event
 from domain.incident.releases import publishers
-from domain.incident.state import Clock, Notice, Proposal, State
+from domain.incident.state import State
 from domain.plan import Plan
 
 DRILL_MARK = "【演练】"

@@ -12,7 +12,9 @@ from datetime import date
 from typing import Any
 
 from domain.base import Refusal
-from domain.incident.commands import AcceptMerge, Command, Envelope, Intake, SubmitReport
+from domain.incident.commands import Command, Intake, SubmitReport
+from domain.incident.envelope import Envelope
+from domain.incident.observations import AcceptMerge
 from domain.plan import Plan
 
 MASK = "＊"

@@ -10,6 +10,7 @@ from domain.incident.commands import (
     PublishRelease,
     RecordAuthorisation,
 )
+from domain.incident.entries import Authorisation, Occasion, Proposal, Release
 from domain.incident.events import (
     AuthorisationRecorded,
     ReleaseFiled,
@@ -28,13 +29,7 @@ from domain.incident.rules import (
     put,
     with_occasion,
 )
-from domain.incident.state import (
-    Authorisation,
-    Occasion,
-    Proposal,
-    Release,
-    State,
-)
+from domain.incident.state import State
 from domain.plan import Plan, ReleaseAuthority
 
 WORKING = ("reported", "early_handling", "responding", "aftermath")

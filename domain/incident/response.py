@@ -14,6 +14,7 @@ from domain.incident.commands import (
     ProposeTermination,
     RecordOrder,
 )
+from domain.incident.entries import Determination, Occasion, Order, Proposal
 from domain.incident.events import (
     Decided,
     EarlyHandlingBegan,
@@ -34,7 +35,7 @@ from domain.incident.rules import (
     put,
     with_occasion,
 )
-from domain.incident.state import Determination, Occasion, Order, Proposal, State
+from domain.incident.state import State
 
 EARLY = ("reported", "early_handling")
 ACTIVE = (*EARLY, "responding")

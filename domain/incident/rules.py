@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 
 from domain import authority
 from domain.base import Refusal
-from domain.incident.commands import Command, Envelope
+from domain.incident.commands import Command
+from domain.incident.entries import Clock, Occasion
+from domain.incident.envelope import Envelope
 from domain.incident.events import Payload
 from domain.incident.record import Attribution, Event
-from domain.incident.state import Clock, Occasion, State
+from domain.incident.state import State
 from domain.plan import Condition, Plan
 
 C = TypeVar("C", bound=Command)

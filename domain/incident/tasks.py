@@ -5,12 +5,8 @@ from datetime import datetime
 
 from domain.base import Refusal
 from domain.duties import TASK
-from domain.incident.commands import (
-    CompleteTask,
-    Establish,
-    ReassignTask,
-    ReleasePack,
-)
+from domain.incident.commands import CompleteTask, Establish, ReassignTask, ReleasePack
+from domain.incident.entries import Group, Task
 from domain.incident.events import (
     Established,
     PackReleased,
@@ -29,7 +25,7 @@ from domain.incident.rules import (
     put,
     set_clock,
 )
-from domain.incident.state import Group, State, Task
+from domain.incident.state import State
 from domain.plan import PackItem, Plan
 
 WORKING = ("reported", "early_handling", "responding", "aftermath")

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from domain.base import beijing_text
+from domain.incident.entries import Clock
 from domain.incident.notices import deciders, duty_name
 from domain.incident.rules import PHASE_ZH
-from domain.incident.state import Clock, State
+from domain.incident.state import State
 from domain.plan import Plan
 
 SHOWN = 12

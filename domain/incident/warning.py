@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from domain.base import Refusal
 from domain.incident.commands import IssueWarning, LiftWarning
+from domain.incident.entries import Occasion, Warned
 from domain.incident.events import WarningIssued, WarningLifted
 from domain.incident.record import Event
 from domain.incident.releases import ours
 from domain.incident.rules import Context, Fact, decides, evolves, missing, put, with_occasion
-from domain.incident.state import Occasion, State, Warned
+from domain.incident.state import State
 from domain.plan import WarningLevel
 
 WORKING = ("reported", "early_handling", "responding", "aftermath")

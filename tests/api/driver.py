@@ -35,10 +35,10 @@ SERIOUS: dict[str, Any] = {
     "short_term": True,
     "similar_cases": True,
 }
-"""Findings that meet 附件1 二(一) and 二(二)."""
+"""Findings that meet 附件1 二（一） and 二（二）."""
 
 ORDINARY: dict[str, Any] = {**SERIOUS, "affected": 13, "severe": 0, "deaths": 0}
-"""Findings that meet 附件1 四(一)."""
+"""Findings that meet 附件1 四（一）."""
 
 
 class Server(uvicorn.Server):

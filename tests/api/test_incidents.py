@@ -148,7 +148,7 @@ async def test_an_ordinary_incident_goes_from_report_to_closed_and_is_reopened(a
 @pytest.mark.clause("4.4", "附件1")
 async def test_a_serious_incident_runs_under_a_superiors_order(api: Api) -> None:
     incident = await api.open(findings=SERIOUS)
-    await api.do(incident, "assess", {"decider": "county-msa", "reasons": "3人死亡,有类似病例"})
+    await api.do(incident, "assess", {"decider": "county-msa", "reasons": "3人死亡，有类似病例"})
     assert (await api.state(incident))["level"] == "II"
     problem = refused(
         await api.post(

@@ -40,7 +40,7 @@ async def test_the_call_sheet_says_whom_to_call_by_when_and_what_to_say(api: Api
     assert "内控" in text
     assert "待解释" in text
     assert "向上报告" in text
-    assert "您好,这里是县市场监管局" in text, "the text to read out"
+    assert "您好，这里是县市场监管局" in text, "the text to read out"
     assert "收到请回复" in text, "the text to copy into a chat group"
     assert "2007122721、2007121511" in text
     assert "接话人" in text
@@ -112,6 +112,23 @@ async def test_a_report_prints_its_fields_in_the_plans_order(api: Api) -> None:
     )
     signed = plain((await api.get(f"/incidents/{incident}/reports/1")).text)
     assert "签发领导" in signed
+
+
+@pytest.mark.clause("3.2.3(1)")
+async def test_a_draft_says_what_is_known_and_keeps_nothing(api: Api) -> None:
+    incident = await api.open(lots=["2007122721"], kind="group-adverse-event", measures="已停用")
+    draft = (await api.get(f"/incidents/{incident}/report-draft")).json()
+    assert draft["fields"] == {
+        "nature": "药品群体不良事件",
+        "drug": "刺五加注射液",
+        "lots": "2007122721",
+        "place": "第三人民医院",
+        "people": "6人不适",
+        "measures": "已停用",
+        "unit": "县市场监管局",
+    }
+    assert (await api.get(f"/incidents/{incident}/reports")).json() == []
+    await api.do(incident, "submit-report", {"decider": "county-msa", **draft})
 
 
 @pytest.mark.clause("3.2.3")

@@ -119,7 +119,7 @@ async def test_a_planted_name_is_found_nowhere_but_in_the_vault(
     caplog.set_level(logging.DEBUG)
     incident = await api.open(
         caller={"kind": "hospital", "unit": "第三人民医院", "name": NAME, "number": PHONE},
-        people=f"患者身份证{IDENTITY},电话{PHONE}",
+        people=f"患者身份证{IDENTITY}，电话{PHONE}",
     )
     await registered(api, incident)
     refused(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
-from domain.incident.commands import AnyCommand, command_adapter
+from domain.incident.envelope import AnyCommand, command_adapter
 from domain.incident.state import State
 from domain.plan import Plan
 

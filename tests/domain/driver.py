@@ -15,9 +15,11 @@ import pytest
 from domain import clocks
 from domain.base import BEIJING, Refusal
 from domain.incident import engine
-from domain.incident.commands import AnyCommand, Envelope, Tick
+from domain.incident.entries import Clock, Notice, Proposal
+from domain.incident.envelope import AnyCommand, Envelope
+from domain.incident.observations import Tick
 from domain.incident.record import Attribution, Event
-from domain.incident.state import Clock, Notice, Proposal, State
+from domain.incident.state import State
 from domain.plan import Plan
 from store.plans import load_plan
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from domain.base import Refusal
 from domain.incident import engine
-from domain.incident.commands import AnyCommand, Envelope, command_adapter
+from domain.incident.envelope import AnyCommand, Envelope, command_adapter
 from domain.incident.record import Attribution, Event
 from domain.incident.state import TERMINAL, State
 from domain.plan import Plan

@@ -6,7 +6,9 @@ import pytest
 
 from domain.base import Refusal
 from domain.incident import engine, merging
-from domain.incident.commands import AcceptMerge, ConcludeMerge, Envelope, Merge, MergeOffer
+from domain.incident.commands import Merge
+from domain.incident.envelope import Envelope
+from domain.incident.observations import AcceptMerge, ConcludeMerge, MergeOffer
 from tests.domain.story import Story
 
 

@@ -5,7 +5,7 @@ Written apart from domain/authority.py on purpose, so that a mistake there shows
 
 from datetime import datetime
 
-from domain.incident.commands import AnyCommand, Envelope
+from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.state import State
 from domain.plan import Plan
 

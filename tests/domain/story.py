@@ -17,11 +17,9 @@ from domain.incident.commands import (
     DecideActivation,
     DecideAdjustment,
     DecideTermination,
-    Envelope,
     FactChanges,
     GiveReport,
     Intake,
-    NoticeOutcome,
     ProposeActivation,
     ProposeAdjustment,
     ProposeTermination,
@@ -30,7 +28,9 @@ from domain.incident.commands import (
     Reopen,
     SubmitReport,
 )
-from domain.incident.state import Caller, Delivery, Facts
+from domain.incident.entries import Caller, Delivery, Facts
+from domain.incident.envelope import Envelope
+from domain.incident.observations import NoticeOutcome
 from tests.domain.driver import Driver, beijing, gaoqing, tiny
 
 __all__ = ["COUNTS", "QUALIFIED", "Story", "beijing", "gaoqing", "tiny"]

@@ -7,14 +7,9 @@ import pytest
 from domain import clocks
 from domain.base import beijing_text
 from domain.incident import notices, view
-from domain.incident.commands import (
-    Close,
-    DetermineCause,
-    Dismiss,
-    Envelope,
-    NoticeOutcome,
-    VoidEntry,
-)
+from domain.incident.commands import Close, DetermineCause, Dismiss, VoidEntry
+from domain.incident.envelope import Envelope
+from domain.incident.observations import NoticeOutcome
 from tests.domain.story import Story, beijing
 
 BOTH = ("county-government", "city-msa")

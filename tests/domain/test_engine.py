@@ -6,7 +6,8 @@ import pytest
 
 from domain.base import Refusal
 from domain.incident import chain, engine
-from domain.incident.commands import Intake, Refused, Verify
+from domain.incident.commands import Intake, Verify
+from domain.incident.observations import Refused
 from domain.incident.record import GENESIS, Event
 from domain.incident.state import HANDLED_KEPT, State
 from tests.domain.story import QUALIFIED, Story

@@ -21,15 +21,8 @@ from hypothesis.stateful import (
 from domain import clocks
 from domain.base import Refusal
 from domain.incident import chain, engine, merging, notices, view
-from domain.incident.commands import (
-    COMMANDS,
-    AcceptMerge,
-    ConcludeMerge,
-    Envelope,
-    NoticeOutcome,
-    Tick,
-    command_adapter,
-)
+from domain.incident.envelope import COMMANDS, Envelope, command_adapter
+from domain.incident.observations import AcceptMerge, ConcludeMerge, NoticeOutcome, Tick
 from domain.incident.record import Attribution
 from domain.incident.state import TERMINAL, State
 from tests.domain import asking, oracle

@@ -4,25 +4,23 @@ import pytest
 
 from domain.base import Refusal
 from domain.incident.commands import (
-    AcceptMerge,
     CompleteTask,
     DecideRelease,
     Dismiss,
-    Envelope,
     FileRelease,
     IssueWarning,
     LiftWarning,
     LogResource,
     Merge,
-    MergeOffer,
     ProposeRelease,
     PublishRelease,
     RegisterPerson,
     VoidEntry,
-    command_adapter,
 )
+from domain.incident.entries import Delivery
+from domain.incident.envelope import Envelope, command_adapter
 from domain.incident.merging import offer as offered
-from domain.incident.state import Delivery
+from domain.incident.observations import AcceptMerge, MergeOffer
 from tests.domain import merges
 from tests.domain.story import QUALIFIED, Story, beijing
 

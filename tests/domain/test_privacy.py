@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.incident.commands import AnyCommand, NoticeOutcome, command_adapter
+from domain.incident.envelope import AnyCommand, command_adapter
+from domain.incident.observations import NoticeOutcome
 from domain.incident.privacy import guard, mask
 from tests.domain.story import Story, gaoqing
 

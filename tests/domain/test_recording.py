@@ -7,7 +7,6 @@ import pytest
 
 from domain.incident import engine
 from domain.incident.commands import (
-    AnyCommand,
     CompleteTask,
     CorrectFacts,
     DecideActivation,
@@ -16,7 +15,8 @@ from domain.incident.commands import (
     SubmitReport,
     Verify,
 )
-from domain.incident.state import Delivery
+from domain.incident.entries import Delivery
+from domain.incident.envelope import AnyCommand
 from tests.domain.story import Story, beijing
 
 CITY = "report-2h/city-msa"

@@ -13,7 +13,7 @@ from domain.incident.commands import (
     RecordAuthorisation,
     VoidEntry,
 )
-from domain.incident.state import Delivery
+from domain.incident.entries import Delivery
 from domain.incident.view import waiting_for
 from tests.domain.story import Story, gaoqing
 

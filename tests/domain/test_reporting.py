@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.incident.commands import GiveReport, SubmitReport, Verify, VoidEntry
-from domain.incident.state import Delivery
+from domain.incident.entries import Delivery
 from tests.domain.story import Story, beijing
 
 BOTH = ("county-government", "city-msa")

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.incident.commands import GiveReport, SignReport, SubmitReport, VoidEntry
-from domain.incident.state import Delivery
+from domain.incident.entries import Delivery
 from tests.domain.story import Story, beijing
 
 BOTH = ("county-government", "city-msa")

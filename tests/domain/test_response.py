@@ -11,7 +11,7 @@ from domain.incident.commands import (
     ProposeTermination,
     RecordOrder,
 )
-from domain.incident.state import Held
+from domain.incident.entries import Held
 from tests.domain.story import Story, beijing
 
 BOTH = ("county-government", "city-msa")

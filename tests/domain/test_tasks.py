@@ -4,14 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.incident.commands import (
-    CompleteTask,
-    Establish,
-    GroupChange,
-    ReassignTask,
-    ReleasePack,
-)
-from domain.incident.state import Task
+from domain.incident.commands import CompleteTask, Establish, GroupChange, ReassignTask, ReleasePack
+from domain.incident.entries import Task
 from tests.domain.story import Story, beijing
 
 OFFICE = {"by": "command-office", "seat": "command-office"}

@@ -4,12 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.incident.commands import (
-    Condition,
-    DecideTermination,
-    ProposeTermination,
-    SubmitReport,
-)
+from domain.incident.commands import Condition, DecideTermination, ProposeTermination, SubmitReport
 from tests.domain.story import QUALIFIED, Story, beijing
 
 BOTH = ("county-government", "city-msa")

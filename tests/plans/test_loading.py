@@ -236,7 +236,7 @@ def test_the_schema_accepts_the_plans(path: Path) -> None:
 
 
 def test_powers_are_asked_for_every_command_that_people_give() -> None:
-    from domain.incident.commands import COMMANDS as MODELS
+    from domain.incident.envelope import COMMANDS as MODELS
 
     people = {name for name, model in MODELS.items() if not model.internal}
     assert people | {"accept_merge"} == set(COMMANDS)

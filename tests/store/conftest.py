@@ -9,10 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from domain.incident.commands import AnyCommand, CorrectFacts, Envelope, FactChanges, Intake
+from domain.incident.commands import CorrectFacts, FactChanges, Intake
 from domain.incident.engine import apply, decide, initial
+from domain.incident.entries import Caller, Facts
+from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.record import Attribution, Event
-from domain.incident.state import Caller, Facts, State
+from domain.incident.state import State
 from domain.plan import Plan
 from store.plans import load_plan
 from store.pool import Pool, open_pool

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from domain.incident.commands import Envelope
+from domain.incident.envelope import Envelope
 from domain.incident.record import Attribution
 from store.pool import Pool, open_pool
 from tests.conftest import Database

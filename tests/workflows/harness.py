@@ -19,9 +19,11 @@ from temporalio.worker import Worker
 
 from activities.notify import ChannelError
 from domain.grading import CheckedFindings, Findings
-from domain.incident.commands import AnyCommand, Envelope, Intake
+from domain.incident.commands import Intake
+from domain.incident.entries import Caller, Facts
+from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.record import Attribution, Event
-from domain.incident.state import Caller, Facts, State
+from domain.incident.state import State
 from domain.plan import Plan
 from embedded.temporal import set_current_version
 from settings import Settings, build_id

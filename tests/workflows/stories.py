@@ -47,7 +47,7 @@ from domain.incident.commands import (
     Verify,
     VoidEntry,
 )
-from domain.incident.state import Delivery
+from domain.incident.entries import Delivery
 from tests.workflows.harness import PLAN, IncidentDriver, findings
 
 UPWARD = ("county-government", "city-msa", "city-government", "city-health")

@@ -22,12 +22,10 @@ from domain.incident.commands import (
     FactChanges,
     Reopen,
     SubmitReport,
-    Tick,
     Verify,
 )
-from domain.incident.commands import (
-    Refused as RefusedCommand,
-)
+from domain.incident.observations import Refused as RefusedCommand
+from domain.incident.observations import Tick
 from store.pool import Pool
 from tests.workflows import stories
 from tests.workflows.conftest import Open, opening

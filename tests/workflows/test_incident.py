@@ -18,7 +18,7 @@ from domain.incident.commands import (
     RecordOrder,
     SubmitReport,
 )
-from domain.incident.state import Delivery
+from domain.incident.entries import Delivery
 from tests.workflows import stories
 from tests.workflows.conftest import Open
 from tests.workflows.harness import IncidentDriver, Refused, findings
