@@ -235,5 +235,10 @@ class Story(Driver):
             self.send(Envelope(received=self.now, command=command))
         return self
 
+    def fail_notice(self, notice: str, failure: str = "通道不可用") -> Self:
+        """No channel took the notice."""
+        command = NoticeOutcome(notice=notice, failure=failure)
+        return self.send(Envelope(received=self.now, command=command))
+
     def _decides(self, level: str | None) -> str:
         return self.plan.level_by_id[level or self.plan.level_ids[-1]].decides[0]
