@@ -26,7 +26,7 @@ def test_a_newcomer_takes_the_tour(tmp_path: Path) -> None:
     try:
         stack.ready()
         shell = subprocess.run(
-            ["bash", "-c", tour()],
+            ["/bin/bash", "-c", tour()],
             cwd=ROOT,
             env={**os.environ, "API": f"{stack.api}/api/v1", "YAOAN_DATA": str(stack.data)},
             capture_output=True,

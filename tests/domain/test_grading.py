@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.grading import Grade
+from domain.plan_words import Qualifier
 from tests.domain.findings import QUALIFIERS, YES, clause, graded, line
 from tests.plans.files import gaoqing, tiny, with_reading
 
@@ -192,7 +193,7 @@ def _only_this(known: dict[str, Any], answers: dict[str, bool | None]) -> Grade:
 
 @pytest.mark.parametrize(("name", "known", "level", "word"), _needed())
 def test_an_explicit_no_takes_the_line_out(
-    name: str, known: dict[str, Any], level: str, word: str
+    name: str, known: dict[str, Any], level: str, word: Qualifier
 ) -> None:
     result = _only_this(known, {**YES, word: False})
     assert (result.level, result.candidate, result.needs_judgement) == (None, None, True)
@@ -203,7 +204,7 @@ def test_an_explicit_no_takes_the_line_out(
 
 @pytest.mark.parametrize(("name", "known", "level", "word"), _needed())
 def test_an_unknown_leaves_the_level_as_a_candidate(
-    name: str, known: dict[str, Any], level: str, word: str
+    name: str, known: dict[str, Any], level: str, word: Qualifier
 ) -> None:
     result = _only_this(known, {**YES, word: None})
     assert (result.level, result.candidate, result.needs_judgement) == (None, level, True)
