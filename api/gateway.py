@@ -66,7 +66,9 @@ def telephone(plan: Plan) -> Text:
     duty, regulator = plan.body_by_id[plan.duty].name, plan.body_by_id[plan.regulator].name
     same = duty == regulator
     return Text(
-        zh=f"请立即电话报告{duty.zh}" + ("" if same else f"({regulator.zh})") + "，并在纸上记录。",
+        zh=f"请立即电话报告{duty.zh}"
+        + ("" if same else f"（{regulator.zh}）")
+        + "，并在纸上记录。",
         en=f"telephone the {duty.en} at once, and write it down on paper",
     )
 
@@ -136,7 +138,7 @@ class Gateway:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=f"{start.incident} （再次办理）",
+            static_summary=f"{start.incident} 再次办理",
         )
 
     async def _update(self, incident: str, envelope: Envelope, start: IncidentStart | None) -> Done:

@@ -114,7 +114,7 @@ class Attributed(Sent):
 
 
 class PurgePersonsRequest(Attributed):
-    """Destroy the keys of all personal data of a closed incident （突发事件应对法 85）."""
+    """Destroy the keys of all personal data of a closed incident (突发事件应对法 85)."""
 
 
 class CallerRequest(Strict):
@@ -165,7 +165,7 @@ class IntakeRequest(Attributed):
 
 
 class PersonData(Strict):
-    """Personal data, only what the response needs （突发事件应对法 83）."""
+    """Personal data, only what the response needs (突发事件应对法 83)."""
 
     model_config = ConfigDict(json_schema_extra={"x-personal-data": True})
 

@@ -71,7 +71,9 @@ class ClockView(Clock):
     name: Text
     overdue: bool
     remaining_seconds: int | None = Field(default=None, description="距到期的秒数；超时为负。")
-    pending_reading: Text | None = Field(default=None, description="所依据条款的待解释读法（7.2）。")
+    pending_reading: Text | None = Field(
+        default=None, description="所依据条款的待解释读法（7.2）。"
+    )
 
 
 class TaskView(Task):

@@ -101,7 +101,7 @@ def summary(plan: Plan, state: State) -> str:
     level = plan.level_by_id[state.level].name.zh if state.level else "尚未定级"
     parts = [
         f"{beijing_text(facts.learned_at)}，我单位获知一起药品安全事件",
-        f"(报告来源：{caller.unit or kinds.get(caller.kind, caller.kind)})。",
+        f"（报告来源：{caller.unit or kinds.get(caller.kind, caller.kind)}）。",
         f"涉及产品：{facts.drug or UNKNOWN}",
         f"，批号{'、'.join(facts.lots)}" if facts.lots else "",
         f"，生产企业{facts.manufacturer}" if facts.manufacturer else "",
@@ -131,6 +131,6 @@ def page(plan: Plan, state: State, now: datetime) -> str:
         readings=[plan.reading_by_id[reading].reading.zh for reading in notes],
         aloud=f"{drill}您好，这里是{own}，现报告一起药品安全事件，事件编号{state.incident}。{text}"
         "请问您的姓名和职务？我做一下登记。",
-        chat=f"{drill}【药品安全事件报告】编号{state.incident}:{text}报告单位：{own}。收到请回复。",
+        chat=f"{drill}【药品安全事件报告】编号{state.incident}：{text}报告单位：{own}。收到请回复。",
         unknown=UNKNOWN,
     )

@@ -1,4 +1,4 @@
-"""People harmed: data go to the vault, the record gets a reference （突发事件应对法 83, 85）."""
+"""People harmed: data go to the vault, the record gets a reference (突发事件应对法 83, 85)."""
 
 import hashlib
 from typing import Annotated, Any, Final

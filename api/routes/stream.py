@@ -29,7 +29,7 @@ def router(space: Space, base: str) -> APIRouter:
         response_class=StreamingResponse,
         responses={
             200: {
-                "description": "text/event-stream:sync 表示须重新查询，changed 带事件编号与序号",
+                "description": "text/event-stream：sync 表示须重新查询，changed 带事件编号与序号",
                 "content": {"text/event-stream": {"schema": {"type": "string"}}},
             },
             **documented(401),

@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.app import create_app
+from api.app import create_app, space_router
+from api.space import Space
 from settings import Settings
 from tests.api.driver import Api
 from tests.workflows.harness import PLAN
@@ -90,3 +91,14 @@ def test_every_operation_is_described() -> None:
             if path.startswith("/api/"):
                 assert "401" in operation["responses"], path
                 assert operation["security"], path
+
+
+def test_a_second_space_can_be_mounted_beside_the_first() -> None:
+    app = create_app(Settings(), plan_in_force=PLAN)
+    drill = Space(Settings(space="drill"), PLAN)
+    app.include_router(space_router(drill, "/drill/api/v1"))
+    paths = app.openapi()["paths"]
+    ids = [op["operationId"] for path in paths.values() for op in path.values()]
+    assert len(ids) == len(set(ids))
+    first = {path for path in paths if path.startswith("/api/v1/")}
+    assert {f"/drill{path}" for path in first} <= set(paths)
