@@ -1,4 +1,4 @@
-"""Chapters 1.4, 1.5, 3.2.2(2): facts, verification and the officer's grade (traps 7, 9, 19)."""
+"""Chapters 1.4, 1.5, 3.2.2(2): facts, verification and the officer's grade."""
 
 from typing import Any
 

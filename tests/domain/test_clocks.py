@@ -1,4 +1,4 @@
-"""Clocks: reminders, due moments, verdicts; judged by when a thing occurred (E2, E3, trap 23)."""
+"""Clocks: reminders, due moments, verdicts; judged by when a thing occurred (E2, E3)."""
 
 from datetime import timedelta
 

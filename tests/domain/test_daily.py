@@ -1,4 +1,4 @@
-"""Daily reports by Beijing day: 3.2.3(2) for I-III, 4.6.2(1) for a IV response (trap 13, 18)."""
+"""Daily reports by Beijing day: 3.2.3(2) for I-III, 4.6.2(1) for a IV response."""
 
 from datetime import timedelta
 
