@@ -66,7 +66,7 @@ def determine_cause(ctx: Context, command: DetermineCause) -> Sequence[Fact]:
     )
     facts = [Fact(determined, cause.clause)]
     given = given_items(ctx.state)
-    suspected = command.crime_suspected
+    suspected = command.crime_suspected or holds(ctx.state, "crime")
     items = [
         item
         for item in cause.follow_up
