@@ -4,6 +4,7 @@ from typing import Final
 
 from temporalio.client import Client
 
+from api.patience import within
 from api.problems import no_record, not_found
 from api.record import Record
 from api.security import Actor
@@ -12,6 +13,7 @@ from store.errors import Unavailable
 
 MEMO_SEAT: Final = "seat"
 MEMO_SECONDS: Final = 1.5
+RECORD_SECONDS: Final = 3.0
 _KEPT: Final = 10_000
 
 
@@ -38,18 +40,20 @@ class Owners:
         if incident in self._known:
             return self._known[incident]
         seat: str | None = None
+        gone: Unavailable | None = None
         try:
-            seat = await self._record.reporter(incident)
-        except Unavailable as gone:
-            seat = await self._by_memo(incident, gone)
-        else:
-            if seat is None:
-                seat = await self._by_memo(incident, None)
+            seat = await within(RECORD_SECONDS, self._record.reporter(incident))
+        except Unavailable as error:
+            gone = error
+        # Also when the record has nothing: it may not have been told yet.
+        seat = seat if seat is not None else await self._by_memo(incident)
+        if seat is None and gone is not None:
+            raise no_record() from gone
         if seat is not None:
             self.note(incident, seat)
         return seat
 
-    async def _by_memo(self, incident: str, gone: Unavailable | None) -> str | None:
+    async def _by_memo(self, incident: str) -> str | None:
         async def describe(client: Client) -> str | None:
             found = await client.get_workflow_handle(incident).describe()
             seat: str | None = await found.memo_value(MEMO_SEAT, None, type_hint=str)
@@ -57,12 +61,8 @@ class Owners:
 
         try:
             return await self._temporal.ask(describe, MEMO_SECONDS)
-        except NotRunning:
+        except (NotRunning, Late, TemporalDown):
             return None
-        except (Late, TemporalDown) as error:
-            if gone is None:
-                return None
-            raise no_record() from error
 
     async def require(self, incident: str, actor: Actor) -> None:
         """Refuse a reporter what it did not report: as if it did not exist.

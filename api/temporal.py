@@ -49,6 +49,10 @@ class NotRunning(Exception):
     """There is no such workflow, or it has ended."""
 
 
+TURNOVER_SECONDS: Final = 0.1
+"""How long to wait before asking again a workflow whose next run is about to begin."""
+
+
 class Temporal:
     """A lazily connected client behind deadlines and a breaker."""
 
@@ -78,7 +82,7 @@ class Temporal:
             raise TemporalDown(self.breaker.retry_after)
         try:
             async with asyncio.timeout(seconds), self._room:
-                answer = await call(await self.client())
+                answer = await self._through_turnover(call)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             # The workers' silence and the server's look alike from here; a living server
             # answers a health check in milliseconds.
@@ -100,6 +104,19 @@ class Temporal:
             raise self.down() from error
         self.breaker.worked()
         return answer
+
+    async def _through_turnover(self, call: Callable[[Client], Awaitable[T]]) -> T:
+        """The answer to ``call``, made again while a run hands over to the next.
+
+        Nothing has happened by then, and update ids make the repetition safe in any case.
+        """
+        while True:
+            try:
+                return await call(await self.client())
+            except RPCError as error:
+                if error.status != RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+            await asyncio.sleep(TURNOVER_SECONDS)
 
     def down(self) -> TemporalDown:
         """Note that the server is down; to be raised."""

@@ -85,7 +85,15 @@ async def parts(api: Api) -> tuple[int, dict[str, str]]:
 
 async def test_without_postgresql_commands_succeed_and_reads_say_so(api: Api, stack: Stack) -> None:
     incident = await api.open()
+    theirs = await api.open("reporter")
+    api.app.state.space.owners._known.clear()
     async with stack.without("postgres"):
+        # Whose report it was stands in Temporal too.
+        told = {"delivery": {"recipient": "county-health", "channel": "phone"}}
+        given = await api.post(f"/incidents/{theirs}/give-report", told, "reporter")
+        assert given.status_code == 200, given.text
+        other = await api.post(f"/incidents/{incident}/give-report", told, "reporter")
+        refused(other, 404, "no_incident")
         assert await parts(api) == (
             503,
             {"postgres": "unavailable", "temporal": "ok", "worker": "ok"},
