@@ -55,12 +55,16 @@ def details(plan: Plan, state: State, now: datetime, journal: str = "current") -
         lines.append("")
     if journal != "current":
         lines += [f"**记录库 journal: {journal}**", ""]
-    late = overdue(state, now)
+    late = sorted(overdue(state, now), key=lambda clock: clock.kind != "statutory")
     if late:
         lines.append(f"### 已超时 overdue: {len(late)}")
         lines += [_clock_line(plan, state, clock) for clock in late[:SHOWN]]
         lines.append("")
-    upcoming = [clock for clock in state.open_clocks if clock.due > now]
+    # Statutory first: many internal targets must not push a legal deadline off the page.
+    upcoming = sorted(
+        (clock for clock in state.open_clocks if clock.due > now),
+        key=lambda clock: (clock.kind != "statutory", clock.due),
+    )
     if upcoming:
         lines.append("### 接下来 next")
         lines += [_clock_line(plan, state, clock) for clock in upcoming[:SHOWN]]
