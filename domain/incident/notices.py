@@ -115,7 +115,11 @@ def deciders(plan: Plan, state: State, proposal: Proposal) -> tuple[str, ...]:
     """The bodies that decide a proposal: a release is for whoever may publish (4.7.2)."""
     if proposal.kind == "release":
         return publishers(plan, state, state.level)
-    return plan.level_by_id[proposal.level or plan.level_ids[-1]].decides
+    level = proposal.level
+    if proposal.kind != "activation":
+        # Whoever leads now decides on a lower level or an end as well (4.6.3, 4.6.4).
+        level = plan.gravest(level, state.level, state.response_level)
+    return plan.level_by_id[level or plan.level_ids[-1]].decides
 
 
 def render(plan: Plan, state: State, notice: Notice) -> tuple[Text, Text]:

@@ -4,6 +4,7 @@ from typing import Self
 
 from domain.incident.commands import (
     DecideRelease,
+    Dismiss,
     Establish,
     FileRelease,
     ProposeRelease,
@@ -40,6 +41,10 @@ class Story(EarlyStory):
     def void(self, seq: int, by: str | None = None, reason: str = "误录") -> Self:
         """A wrong entry is voided (E11)."""
         return self.do(VoidEntry(seq=seq, reason=reason), by)
+
+    def dismiss(self, reasons: str = "经核实与药品无关", by: str | None = None) -> Self:
+        """Found to be no incident (E11)."""
+        return self.do(Dismiss(reasons=reasons), by)
 
     def purge(self, *references: str) -> Self:
         """The keys of personal data have been destroyed (突发事件应对法 85)."""
