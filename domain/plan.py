@@ -153,13 +153,31 @@ class Plan(Strict):
 
     @cached_property
     def pack_by_id(self) -> dict[str, Pack]:
-        """Every task pack under its id."""
-        return {pack.id: pack for pack in self.packs}
+        """Every task pack under its id, those made of the duties of the bodies among them."""
+        return {pack.id: pack for pack in (*self.duty_packs, *self.packs)}
+
+    @cached_property
+    def duty_packs(self) -> tuple[Pack, ...]:
+        """The duties of each body (附件2) as tasks that can be given to it, by body."""
+        return tuple(
+            Pack(
+                id=f"duties-{body.id}",
+                name=body.name,
+                clause=body.clause,
+                items=tuple(
+                    PackItem(id=str(number), clause=duty.clause, text=duty.text, owner=body.id)
+                    for number, duty in enumerate(body.duties, start=1)
+                ),
+            )
+            for body in self.bodies
+            if body.duties
+        )
 
     @cached_property
     def item_by_id(self) -> dict[tuple[str, str], PackItem]:
         """Every task template under (pack or cause id, item id)."""
-        items = {(pack.id, item.id): item for pack in self.packs for item in pack.items}
+        packs = self.pack_by_id.values()
+        items = {(pack.id, item.id): item for pack in packs for item in pack.items}
         for cause in self.causes:
             items.update({(cause.id, item.id): item for item in cause.follow_up})
         return items
@@ -189,6 +207,11 @@ class Plan(Strict):
         """Every report form under its kind."""
         return {form.kind: form for form in self.reports}
 
+    @cached_property
+    def digest(self) -> str:
+        """See plan_digest; computed once, since every new incident names it."""
+        return hashlib.sha256(plan_bytes(self)).hexdigest()
+
     def rank(self, level: str | None) -> int:
         """Gravity of ``level``: 1 for the lowest, more for graver ones, 0 for no level."""
         return 0 if level is None else len(self.levels) - self.level_ids.index(level)
@@ -217,4 +240,4 @@ def plan_bytes(plan: Plan) -> bytes:
 
 def plan_digest(plan: Plan) -> str:
     """SHA-256 over the plan's canonical JSON: two plans with the same digest say the same."""
-    return hashlib.sha256(plan_bytes(plan)).hexdigest()
+    return plan.digest
