@@ -22,6 +22,7 @@ from domain.incident import (  # noqa: F401
     privacy,
     releases,
     reporting,
+    reports,
     response,
     tasks,
     warning,

@@ -58,6 +58,7 @@ class FactsCorrected(Payload):
     type = "facts.corrected"
     changes: dict[str, Any]
     reason: str | None = None
+    flags: tuple[str, ...] = ()
 
 
 class Verified(Payload):

@@ -16,10 +16,10 @@ from domain.incident.events import (
     ReleaseFiled,
     ReleasePublished,
 )
+from domain.incident.proposals import decided, open_proposal
+from domain.incident.proposals import propose as propose_fact
 from domain.incident.record import Event
-from domain.incident.reporting import delivered
-from domain.incident.response import decided, open_proposal
-from domain.incident.response import propose as propose_fact
+from domain.incident.reports import delivered
 from domain.incident.rules import (
     Context,
     Fact,

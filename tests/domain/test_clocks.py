@@ -10,7 +10,8 @@ from domain.incident import notices, view
 from domain.incident.commands import Close, DetermineCause, Dismiss, VoidEntry
 from domain.incident.envelope import Envelope
 from domain.incident.observations import NoticeOutcome
-from tests.domain.story import Story, beijing
+from domain.plan import Plan
+from tests.domain.story import Story, beijing, gaoqing
 
 BOTH = ("county-government", "city-msa")
 CITY = "report-2h/city-msa"
@@ -112,7 +113,7 @@ def test_midnight_wakes_the_incident_while_days_count() -> None:
 # --- at the due moment and after it ----------------------------------------------------------
 
 
-@pytest.mark.clause("3.2.2(1)")
+@pytest.mark.clause("3.2.2(1)", "突发事件应对法 61")
 def test_at_the_due_moment_the_record_says_that_nothing_is_recorded_not_that_it_is_late() -> None:
     story = Story().intake().at("16:00").expect_unrecorded(CITY)
     assert events(story, "clock.unrecorded") == ["16:00"]
@@ -133,7 +134,7 @@ def test_phoned_in_time_and_typed_later_is_on_time_and_both_times_stay() -> None
     assert (met.occurred, met.recorded) == (beijing("15:50"), beijing("17:00"))
 
 
-@pytest.mark.clause("3.2.2(1)")
+@pytest.mark.clause("3.2.2(1)", "突发事件应对法 61")
 def test_given_late_is_late_by_so_much() -> None:
     story = Story().intake().at("16:25").report("initial", "city-msa")
     story.expect_met(CITY, "late", late=25 * MINUTE)
@@ -209,6 +210,15 @@ def test_a_voided_report_opens_the_clock_it_had_met() -> None:
 
 
 @pytest.mark.clause("3.2.3(2)")
+def test_a_voided_delivery_opens_only_what_it_had_met() -> None:
+    story = Story().intake().report("initial", "county-government").at("14:20")
+    story.give(story.last_report, "city-msa").expect_met(CITY)
+    given = next(e.seq for e in story.last if e.type == "report.given")
+    story.do(VoidEntry(seq=given, reason="电话未接通"))
+    story.expect_open(CITY).expect_met(GOVERNMENT)
+
+
+@pytest.mark.clause("3.2.3(2)")
 def test_a_clock_opened_again_past_its_due_moment_is_heard_of_again() -> None:
     story = Story().intake().at("17:00")
     story.report("initial", "city-msa", given="15:50", late_reason="补录")
@@ -258,6 +268,7 @@ def test_only_the_notice_about_a_duty_meets_it_and_only_once_a_channel_took_it()
     story.expect_open(told)
     informed = story.notices("county-health", "informed")
     assert {ref for n in informed for ref in n.ref.split()} >= {told, "rescue/county-health"}
+    # Neither the tasks nor a reminder of the duty do what the notice about it does.
     for notice in story.notices("county-health", "tasks"):
         outcome = NoticeOutcome(notice=notice.id, accepted=("inbox",))
         story.send(Envelope(received=story.now, command=outcome))
@@ -270,6 +281,21 @@ def test_only_the_notice_about_a_duty_meets_it_and_only_once_a_channel_took_it()
     )
     story.expect_open(told)
     assert story.notices("duty", "failed"), "people must telephone instead"
+
+
+@pytest.mark.clause("4.2(5)")
+def test_a_reminder_tells_its_hearer_nothing_of_the_matter() -> None:
+    data = gaoqing().model_dump(mode="json")
+    data["reminders"]["owner_hears"] = ["county-health"]
+    story = Story(Plan.model_validate(data)).intake().at("14:56")
+    (reminder,) = [
+        n
+        for n in story.notices("county-health", "reminder")
+        if "county-health-told/county-health" in n.ref.split()
+    ]
+    accepted = NoticeOutcome(notice=reminder.id, accepted=("inbox",))
+    story.send(Envelope(received=story.now, command=accepted))
+    story.expect_open("county-health-told/county-health")
 
 
 @pytest.mark.clause("4.2(5)")
