@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model, model_validator
 
 from api.security import Actor
 from domain.base import Moment, Strict
@@ -115,6 +115,10 @@ class Attributed(Sent):
 
 class PurgePersonsRequest(Attributed):
     """Destroy the keys of all personal data of a closed incident (突发事件应对法 85)."""
+
+    files: StrictBool = Field(
+        default=False, description="是否一并销毁附件；需作为证据保存的附件不要销毁。"
+    )
 
 
 class CallerRequest(Strict):

@@ -166,7 +166,7 @@ def router(space: Space, base: str) -> APIRouter:
             incident,
             key,
             body.attribution(actor),
-            PurgePersons(references=tuple(references)),
+            PurgePersons(references=tuple(references), files=body.files),
         )
         if isinstance(answer, JSONResponse):
             raise unavailable(
@@ -176,7 +176,7 @@ def router(space: Space, base: str) -> APIRouter:
             )
         by = Reader(actor.seat, body.late_reason or "purge-persons", space.now(), actor.person)
         for place in places:
-            await vault.purge(pool, place, by)
+            await vault.purge(pool, place, by, files=body.files)
         return answer
 
     return made

@@ -429,3 +429,5 @@ class PurgePersons(Command):
 
     name: Literal["purge_persons"] = "purge_persons"
     references: tuple[Short, ...]
+    files: StrictBool = False
+    """Of the attached files too; the law lets evidence be kept."""

@@ -180,7 +180,7 @@ def purge_persons(ctx: Context, command: PurgePersons) -> Sequence[Fact]:
     """After the incident the keys are destroyed; the record still verifies (突发事件应对法 85)."""
     ctx.in_phase("closed", "dismissed", "merged")
     clause = ctx.require("purge_persons")
-    return [Fact(PersonsPurged(references=command.references), clause)]
+    return [Fact(PersonsPurged(references=command.references, files=command.files), clause)]
 
 
 @evolves(PersonsPurged)

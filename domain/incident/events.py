@@ -326,6 +326,7 @@ class PersonRegistered(Payload):
 class PersonsPurged(Payload):
     type = "persons.purged"
     references: tuple[str, ...]
+    files: bool = False
 
 
 class ClockOpened(Payload):

@@ -156,3 +156,18 @@ async def test_who_only_looks_on_gets_no_file(api: Api) -> None:
     path = f"/incidents/{incident}/attachments/{hashlib.sha256(PNG).hexdigest()}"
     refused(await api.get(path, "observer"), 403, "no_access_to_files")
     refused(await api.get(f"/incidents/{incident}/attachments/{'0' * 64}"), 404, "not_found")
+
+
+@pytest.mark.clause("突发事件应对法 85")
+async def test_files_are_destroyed_with_the_people_only_when_asked_for(api: Api) -> None:
+    incident = await api.open()
+    answer = await upload(api, incident, PNG, title="病历照片")
+    await api.on_record(incident, answer.json()["receipt"]["last"])
+    sha256 = hashlib.sha256(PNG).hexdigest()
+    await api.do(incident, "dismiss", {"decider": "county-msa", "reasons": "与药品无关"})
+    # Evidence may be kept (85), so the people alone are the default.
+    await api.do(incident, "purge-persons", {"decider": "county-msa"})
+    where = f"/incidents/{incident}/attachments/{sha256}"
+    assert (await api.get(where)).content == PNG
+    await api.do(incident, "purge-persons", {"decider": "county-msa", "files": True})
+    refused(await api.get(where), 410, "purged")
