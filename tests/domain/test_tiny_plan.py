@@ -160,9 +160,10 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and id(node) not in documents:
-            yield node.lineno, text
+        if not isinstance(node, ast.Constant) or id(node) in documents:
+            continue
+        if isinstance(node.value, str):
+            yield node.lineno, node.value
 
 
 EXAMPLES = re.compile(r"api/examples\.py|api/routes/.*examples.*")
@@ -213,11 +214,9 @@ def test_no_statutory_period_sits_in_the_domain() -> None:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "timedelta":
                 continue
-            text, fixed = (
-                ast.unparse(node),
-                [isinstance(k.value, ast.Constant) for k in node.keywords],
-            )
-            if text not in allowed and all(fixed):
+            text = ast.unparse(node)
+            fixed = all(isinstance(k.value, ast.Constant) for k in node.keywords)
+            if fixed and text not in allowed:
                 found.setdefault(str(path.relative_to(ROOT)), set()).add(text)
     assert found == {}
 
