@@ -207,11 +207,6 @@ class Plan(Strict):
         """Every report form under its kind."""
         return {form.kind: form for form in self.reports}
 
-    @cached_property
-    def digest(self) -> str:
-        """See plan_digest; computed once, since every new incident names it."""
-        return hashlib.sha256(plan_bytes(self)).hexdigest()
-
     def rank(self, level: str | None) -> int:
         """Gravity of ``level``: 1 for the lowest, more for graver ones, 0 for no level."""
         return 0 if level is None else len(self.levels) - self.level_ids.index(level)
@@ -240,4 +235,4 @@ def plan_bytes(plan: Plan) -> bytes:
 
 def plan_digest(plan: Plan) -> str:
     """SHA-256 over the plan's canonical JSON: two plans with the same digest say the same."""
-    return plan.digest
+    return hashlib.sha256(plan_bytes(plan)).hexdigest()
