@@ -178,7 +178,15 @@ def _(state: State, event: Event, p: PersonRegistered) -> State:
 @decides(PurgePersons)
 def purge_persons(ctx: Context, command: PurgePersons) -> Sequence[Fact]:
     """After the incident the keys are destroyed; the record still verifies (突发事件应对法 85)."""
-    ctx.in_phase("closed", "dismissed", "merged")
+    if ctx.state.phase == "merged":
+        # The incident that took over still needs them; its purge covers both.
+        raise Refusal(
+            "ended",
+            ctx.plan.recording.clause,
+            f"人员信息已随案并入{ctx.state.merged_into},请在该事件办结后办理。",
+            f"the people went to {ctx.state.merged_into}: purge them there, once it is over",
+        )
+    ctx.in_phase("closed", "dismissed")
     clause = ctx.require("purge_persons")
     return [Fact(PersonsPurged(references=command.references, files=command.files), clause)]
 

@@ -14,6 +14,7 @@ from domain.incident.commands import (
     Merge,
     ProposeRelease,
     PublishRelease,
+    PurgePersons,
     RegisterPerson,
     VoidEntry,
 )
@@ -194,11 +195,12 @@ def test_only_the_competent_may_merge() -> None:
 
 
 def test_the_earliest_clock_is_kept() -> None:
-    source = Story(incident="GQ-1").intake(learned="12:30")
+    source = Story(incident="GQ-1", at="13:40").intake(learned="12:30").at("14:00")
     target = Story(incident="GQ-2").intake(learned="13:50")
     target.expect_due(SHARED, "15:50")
     merges.merge(source, target)
     target.expect_due(SHARED, "14:30")
+    assert target.state.opened_at == source.state.opened_at
     assert f"GQ-1/{SHARED}" not in target.state.clocks, "one clock, not two for the same duty"
 
 
@@ -525,6 +527,18 @@ def test_an_open_warning_is_lifted_where_it_was_taken_over() -> None:
     lift = LiftWarning(warning=f"GQ-1/{warning}", reason="可能性消除")
     target.do(lift, "county-government")
     assert target.state.warnings[f"GQ-1/{warning}"].lifted_at is not None
+
+
+@pytest.mark.clause("突发事件应对法 85")
+def test_people_are_purged_where_they_went() -> None:
+    source, target = pair()
+    source.do(RegisterPerson(reference="p-1", digest="1" * 64))
+    merges.merge(source, target)
+    purge = PurgePersons(references=("p-1",))
+    source.refuses("ended", "2.1.1(4)", purge)
+    target.refuses("wrong_phase", "2.1.1(4)", purge)
+    target.do(Dismiss(reasons="误报")).do(purge)
+    assert target.state.purged
 
 
 def test_what_is_merged_merges_on() -> None:
