@@ -209,7 +209,8 @@ class _Commit:
                 by=envelope.by,
                 clause=fact.clause,
                 request=request,
-                data=fact.payload.model_dump(mode="json"),
+                # Without defaults: a field that a later version adds changes no recorded byte.
+                data=fact.payload.model_dump(mode="json", exclude_defaults=True),
                 prev=self.state.head,
             ).sealed()
             self.state = evolve(self.state, event)

@@ -87,7 +87,13 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
             for body in deciders(plan, state, proposal):
                 yield body, "decision", proposal.id, False
         case "proposal.decided":
-            yield plan.office, "decided", event.data["proposal"], False
+            for body in dict.fromkeys((plan.office, state.proposals[event.data["proposal"]].by)):
+                yield body, "decided", event.data["proposal"], False
+        case "order.recorded" | "warning.issued" if _from_above(plan, event):
+            # Taken down by whoever was on duty; those who carry it out hear of it.
+            subject = "ordered" if event.type == "order.recorded" else "warned"
+            for body in (plan.government, plan.office, plan.regulator):
+                yield body, subject, str(event.seq), False
         case "response.started" | "response.adjusted" | "response.ended":
             for body in involved:
                 yield body, event.type.replace(".", "_"), str(event.seq), False
@@ -100,15 +106,19 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
             for body in (plan.regulator, plan.duty):
                 yield body, "took_over", str(event.seq), False
         case "entry.voided":
-            for body in event.data["told"]:
+            for body in event.data.get("told", ()):
                 yield body, "voided", str(event.data["target"]), False
         # That such news was itself refused or lost calls for no news again, without end.
-        case "notice.acknowledged" if event.data["refused"]:
+        case "notice.acknowledged" if event.data.get("refused"):
             if state.notices[event.data["notice"]].subject != "refused":
                 yield plan.office, "refused", event.data["notice"], False
         case "notice.failed":
             if state.notices[event.data["notice"]].subject != "failed":
                 yield plan.duty, "failed", event.data["notice"], False
+
+
+def _from_above(plan: Plan, event: Event) -> bool:
+    return event.by is not None and plan.body_by_id[event.by.decider].tier != "county"
 
 
 def deciders(plan: Plan, state: State, proposal: Proposal) -> tuple[str, ...]:
@@ -170,6 +180,8 @@ _TITLES = {
     "dismissed": ("事件排除", "Found to be no incident"),
     "reopened": ("事件重新启动", "Incident reopened"),
     "merged": ("事件并案", "Incident merged"),
+    "ordered": ("上级指令", "A superior's order"),
+    "warned": ("上级发布预警", "A superior's warning"),
     "took_over": ("他案并入,请重新研判级别", "Another incident merged in, please grade anew"),
     "voided": ("更正作废", "An entry was voided"),
     "refused": ("通知被退回", "A notice was refused"),

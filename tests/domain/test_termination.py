@@ -78,7 +78,7 @@ def test_the_observation_window_warns_and_never_bars() -> None:
     assert warned.data["warnings"] == ["within_observation_window"]
     story.decide_termination().expect_phase("aftermath")
     calm = responding().at("2026-10-09 09:00").propose_termination()
-    assert next(e for e in calm.last if e.type == "proposal.made").data["warnings"] == []
+    assert next(e for e in calm.last if e.type == "proposal.made").data.get("warnings") is None
 
 
 # --- 3.2.3(3): the summary, exactly two weeks ------------------------------------------------
