@@ -71,7 +71,7 @@ def wanted(plan: Plan, state: State, now: datetime) -> dict[str, Wanted]:
     if state.phase in ("merged", "closed") or state.received_at is None:
         return found
     for duty in plan.obligations:
-        if state.phase == "dismissed" and duty.basis not in ("dismissed", "voided"):
+        if state.phase == "dismissed" and not _corrects(duty):
             continue
         if not applies(state, duty):
             continue
@@ -83,9 +83,15 @@ def wanted(plan: Plan, state: State, now: datetime) -> dict[str, Wanted]:
         for task in state.tasks.values():
             if task.due is not None:
                 found[f"{TASK}:{task.id}"] = _task_clock(plan, task.id, state)
-        for key, carried in state.carried.items():
+    for key, carried in state.carried.items():
+        if state.phase != "dismissed" or _corrects(plan.obligation_by_id[carried.obligation]):
             found.setdefault(key, _carried(plan, key, carried))
     return found
+
+
+def _corrects(duty: Obligation) -> bool:
+    """Whether ``duty`` outlives a dismissal: what was said upward still has to be put right."""
+    return duty.basis in ("dismissed", "voided")
 
 
 def applies(state: State, duty: Obligation) -> bool:

@@ -46,6 +46,7 @@ SETTLES = {
     "store": ("replenish",),
 }
 """What settles each kind of resource: 5.2, 6.5 及时归还或给予补偿; 6.2 使用储备物资后需及时补充."""
+FILED = frozenset({"report.filing"})
 _ACTION_ZH = {"return": "归还", "compensate": "补偿", "replenish": "补充"}
 WORKING = ("reported", "early_handling", "responding", "aftermath")
 
@@ -199,6 +200,7 @@ def close(ctx: Context, command: Close) -> Sequence[Fact]:
     """Nothing statutory may be left open behind a closed incident (3.2.3(3), 5.1-5.3)."""
     ctx.in_phase("aftermath")
     clause = ctx.require("close")
+    refuse_while_merging(ctx, clause)
     summary = ctx.plan.report_by_kind["summary"]
     left: list[tuple[str, str]] = []
     bodies = ctx.plan.body_by_id
@@ -241,9 +243,12 @@ def _binds(ctx: Context, clock: Clock) -> bool:
 
     Filing and correcting have no number in the text; they are duties to superiors all the same.
     """
+    return clock.kind == "statutory" or bool(_met_by(ctx, clock) & {*FILED, "report.correction"})
+
+
+def _met_by(ctx: Context, clock: Clock) -> frozenset[str]:
     duty = ctx.plan.obligation_by_id.get(clock.obligation)
-    owed = duty is not None and {"report.filing", "report.correction"} & {*duty.met_by}
-    return clock.kind == "statutory" or bool(owed)
+    return frozenset(duty.met_by if duty is not None else ())
 
 
 def _open_warnings(ctx: Context) -> list[WarningLevel]:
@@ -273,6 +278,13 @@ def dismiss(ctx: Context, command: Dismiss) -> Sequence[Fact]:
             warnings[0].clause,
             "本县发布的预警尚未解除,请先解除预警(lift_warning),再排除事件。",
             "our own warning still stands: lift it first (lift_warning)",
+        )
+    if unfiled := [clock for clock in ctx.state.open_clocks if _met_by(ctx, clock) & FILED]:
+        raise Refusal(
+            "release_unfiled",
+            unfiled[0].clause,
+            "已发布的信息尚未报上级备案,请先备案(file_release),再排除事件。",
+            "what was published is not filed yet: file it first (file_release)",
         )
     return [Fact(Dismissed(reasons=command.reasons, told=tuple(sorted(ctx.state.told))), clause)]
 

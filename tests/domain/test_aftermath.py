@@ -376,6 +376,16 @@ def test_a_correction_that_says_nothing_of_the_dismissal_does_not_correct_it() -
     story.expect_open(clock)
 
 
+@pytest.mark.clause("4.7.2")
+def test_what_was_published_is_filed_before_a_dismissal() -> None:
+    story = Story().intake().publish()
+    (release,) = story.state.releases
+    story.refuses("release_unfiled", "4.7.2", Dismiss(reasons="误报"))
+    for body in ("city-government", "city-msa"):
+        story.file(release, body)
+    story.dismiss().expect_phase("dismissed")
+
+
 @pytest.mark.clause("3.2.2(2)", "2.1")
 def test_who_dismisses_and_when() -> None:
     command = Dismiss(reasons="误报")

@@ -4,6 +4,7 @@ import pytest
 
 from domain.base import Refusal
 from domain.incident.commands import (
+    Close,
     CompleteTask,
     DecideRelease,
     Dismiss,
@@ -478,6 +479,29 @@ def test_a_wrong_report_of_the_other_is_still_corrected() -> None:
     mine = target.last_report
     target.report("correction", "city-msa", about=mine).expect_open(carried)
     target.report("correction", "city-msa", about=f"GQ-1/{wrong}").expect_met(carried)
+
+
+@pytest.mark.clause("3.2.3(2)")
+def test_a_correction_that_came_along_outlives_a_dismissal() -> None:
+    source, target = pair()
+    source.report("initial", "city-msa")
+    wrong = source.last_report
+    source.do(VoidEntry(seq=source.state.reports[wrong].seq, reason="数字有误"))
+    merges.merge(source, target)
+    target.do(Dismiss(reasons="误报")).expect_open(f"GQ-1/correction-voided/city-msa/{wrong}")
+    assert {c.obligation for c in target.state.open_clocks} == {
+        "correction-voided",
+        "correction-dismissed",
+    }
+
+
+@pytest.mark.clause("5.3")
+def test_nothing_is_closed_while_it_is_being_taken_over() -> None:
+    source, target = pair()
+    source.graded("IV").activate()
+    merges.ask(source, target)
+    source.terminate()
+    source.refuses("merge_pending", "5.3", Close(text="办结"), "command-office")
 
 
 @pytest.mark.clause("6.5")

@@ -8,8 +8,10 @@ from domain.incident import notices
 from domain.incident.commands import (
     AcknowledgeNotice,
     CorrectFacts,
+    DecideRelease,
     FactChanges,
     IssueWarning,
+    ProposeRelease,
     ReassignTask,
     RegisterPerson,
 )
@@ -147,6 +149,35 @@ def test_a_response_that_starts_or_ends_is_told_to_all_who_work_on_it() -> None:
     )
     story.terminate()
     assert ("county-health", "response_ended") in told(story)
+
+
+@pytest.mark.clause("2.2", "4.5")
+def test_a_superiors_order_is_heard_by_those_who_carry_it_out() -> None:
+    story = Story().intake().graded("III").order("instruct", "city-command")
+    assert {(b, s) for b, s in told(story) if s == "ordered"} == {
+        (GOVERNMENT, "ordered"),
+        (OFFICE, "ordered"),
+        ("county-msa", "ordered"),
+    }
+
+
+@pytest.mark.clause("3.3.4")
+def test_a_superiors_warning_is_heard_and_ours_goes_to_the_departments() -> None:
+    story = Story().intake().do(IssueWarning(level="3", text="三级预警"), "city-warning")
+    heard = {(body, "warned") for body in (GOVERNMENT, OFFICE, "county-msa")}
+    assert told(story) == heard
+    ours = Story().intake()
+    ours.do(IssueWarning(level="4", text="停用", authorised_by=GOVERNMENT))
+    assert {subject for _, subject in told(ours)} == {"informed"}
+
+
+@pytest.mark.clause("2.2(5)")
+def test_whoever_proposed_hears_what_was_decided() -> None:
+    story = Story().intake().graded("IV")
+    draft = ProposeRelease(title="通报", text="通报", channel="网站")
+    story.do(draft, "county-publicity")
+    story.do(DecideRelease(proposal=story.proposal.id, approve=True), GOVERNMENT)
+    assert told(story) == {(OFFICE, "decided"), ("county-publicity", "decided")}
 
 
 # --- what becomes of a notice ---------------------------------------------------------------
