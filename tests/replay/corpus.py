@@ -7,6 +7,7 @@ events and another state shows only in the state. So both are compared.
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,9 @@ def _anonymous(value: Any) -> Any:
         return {key: _anonymous(inner) for key, inner in value.items() if key != "identity"}
     if isinstance(value, list):
         return [_anonymous(inner) for inner in value]
+    if isinstance(value, str):
+        # A worker's own queue is named after its process and machine.
+        return re.sub(r"^\d+@\S+$", "a-worker", value)
     return value
 
 
