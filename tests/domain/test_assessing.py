@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from domain.incident.commands import Assess, CorrectFacts, Dismiss, FactChanges, Verify
-from tests.domain.story import COUNTS, QUALIFIED, Story, beijing
+from domain.plan import Plan
+from tests.domain.story import COUNTS, QUALIFIED, Story, beijing, gaoqing
 
 OTHER_LINE = {"affected": 0, "severe": 0, "deaths": 0}
 
@@ -148,3 +149,28 @@ def test_nothing_is_graded_after_the_end() -> None:
     story = Story().intake().graded("IV").activate().at("16:00").terminate()
     story.refuses("wrong_phase", "2.1.1(4)", Assess(reasons="再研判"))
     assert story.state.held[-1].until == beijing("16:00")
+
+
+@pytest.mark.clause("7.2", "附件1")
+def test_a_grade_names_the_readings_that_the_bureau_has_not_confirmed() -> None:
+    story = Story().intake().assess(findings={**QUALIFIED, "affected": 20})
+    assert "counts-inclusive" in story.last[0].data["readings"]
+    data = gaoqing().model_dump(mode="json")
+    for reading in data["readings"]:
+        reading |= {"confirmed_by": "县市场监管局", "confirmed_on": "2026-10-01"}
+    confirmed = Story(Plan.model_validate(data)).intake()
+    confirmed.assess(findings={**QUALIFIED, "affected": 20}).expect_level("III")
+    assert not confirmed.last[0].data.get("readings")
+
+
+@pytest.mark.clause("3.1", "3.2.1(4)")
+def test_what_our_own_monitoring_finds_is_ours_and_is_shared_on_record() -> None:
+    story = Story().intake("msa", learned="13:40", people="0人,监测信号")
+    story.expect_due("report-2h/city-msa", "15:40")
+    assert not any(c.owner == "reporter" for c in story.state.clocks.values())
+    story.report("initial", "county-health", "county-agriculture", channel="network")
+    shared = story.state.reports[story.last_report].given
+    assert {(g.recipient, g.at) for g in shared} == {
+        ("county-health", beijing("14:00")),
+        ("county-agriculture", beijing("14:00")),
+    }
