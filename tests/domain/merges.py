@@ -9,7 +9,14 @@ from domain.incident import engine, merging
 from domain.incident.commands import Merge
 from domain.incident.envelope import Envelope
 from domain.incident.observations import AcceptMerge, ConcludeMerge, MergeOffer
-from tests.domain.story import Story
+from tests.domain.later import Story
+
+
+def pair(at: str = "14:00") -> tuple[Story, Story]:
+    """Two incidents known at the same time: the one that merges, the one that takes over."""
+    source = Story(incident="GQ-1", at=at).intake()
+    target = Story(incident="GQ-2", at=at).intake()
+    return source, target
 
 
 def ask(source: Story, target: Story, overlap: dict[str, int] | None = None, **how: Any) -> Story:
