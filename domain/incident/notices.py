@@ -139,6 +139,7 @@ def render(plan: Plan, state: State, notice: Notice) -> tuple[Text, Text]:
     place = facts.place if facts else ""
     mark = DRILL_MARK if state.space != "incidents" else ""
     title_zh, title_en = _TITLES[notice.subject]
+    cited = _cited(plan, notice.clause)
     lines_zh, lines_en = [], []
     for ref in notice.ref.split():
         zh, en = _line(plan, state, notice.subject, ref)
@@ -152,7 +153,7 @@ def render(plan: Plan, state: State, notice: Notice) -> tuple[Text, Text]:
         [
             f"{mark}{plan.jurisdiction.name.zh}药品安全事件{state.incident}:{drug},{place}。",
             *lines_zh,
-            f"依据:{plan.jurisdiction.title.zh} {notice.clause}。收到后请签收。",
+            f"依据:{cited.zh}。收到后请签收。",
         ]
     )
     en = "\n".join(
@@ -160,10 +161,18 @@ def render(plan: Plan, state: State, notice: Notice) -> tuple[Text, Text]:
             f"{mark}{plan.jurisdiction.name.en}, drug-safety incident {state.incident}: "
             f"{drug}, {place}.",
             *lines_en,
-            f"Under {plan.jurisdiction.title.en}, {notice.clause}. Please acknowledge.",
+            f"Under {cited.en}. Please acknowledge.",
         ]
     )
     return title, Text(zh=zh, en=en)
+
+
+def _cited(plan: Plan, clause: str) -> Text:
+    """A clause with the document it stands in; another law's clause names that law itself."""
+    if any(duty.law is not None and duty.clause == clause for duty in plan.obligations):
+        return Text(zh=clause, en=clause)
+    title = plan.jurisdiction.title
+    return Text(zh=f"{title.zh} {clause}", en=f"{title.en}, {clause}")
 
 
 _TITLES = {

@@ -50,6 +50,20 @@ def test_a_clock_that_runs_against_a_superior_reminds_the_county_alone() -> None
     assert {n.subject for n in about} == {"reminder"}
 
 
+@pytest.mark.clause("3.2.2(2)")
+def test_another_laws_limit_is_cited_under_that_law() -> None:
+    story = Story().intake(other_rules=["health-emergency-upward"])
+    story.report("initial", GOVERNMENT, "city-msa").at("15:50")
+    heard = [n for n in story.notices("duty", "reminder") if n.clause.startswith("突发公共")]
+    assert heard
+    for notice in heard:
+        _, text = notices.render(story.plan, story.state, notice)
+        assert "依据:突发公共卫生事件应急条例 20。" in text.zh
+        assert "高青县药品安全事件应急预案" not in text.zh
+    ours = notices.render(story.plan, story.state, story.notices("duty", "reported")[0])[1]
+    assert "依据:高青县药品安全事件应急预案 3.2.1。" in ours.zh
+
+
 @pytest.mark.clause("3.2.2")
 def test_what_was_not_recorded_is_heard_by_our_duty_seat_and_its_leaders() -> None:
     story = Story().intake().at("16:00")
