@@ -53,9 +53,7 @@ class Story(EarlyStory):
         """A wrong entry is voided (E11)."""
         return self.do(VoidEntry(seq=seq, reason=reason), by)
 
-    def dismiss(
-        self, reasons: str = "经核实与药品无关", by: str | None = None, **how: Any
-    ) -> Self:
+    def dismiss(self, reasons: str = "经核实与药品无关", by: str | None = None, **how: Any) -> Self:
         """Found to be no incident (E11)."""
         return self.do(Dismiss(reasons=reasons), by, **how)
 
