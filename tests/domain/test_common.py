@@ -73,6 +73,16 @@ def test_the_keys_are_destroyed_once_it_is_over_and_never_before() -> None:
     assert story.state.persons == {"p-1": "1" * 64}, "that there was somebody stays on record"
 
 
+# --- phases ---------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("4.3")
+def test_a_superiors_order_may_be_the_first_act_of_all() -> None:
+    story = Story().intake().order("start", "nation-command", "I").expect_phase("responding")
+    assert story.state.response_level == "I"
+    story.order("end", "nation-command").expect_phase("aftermath")
+
+
 # --- after the end --------------------------------------------------------------------------
 
 

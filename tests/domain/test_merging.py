@@ -92,11 +92,20 @@ def test_a_notice_on_its_way_does_not_delay_a_merge() -> None:
     merges.ask(source, target)
     given = merges.offer(source)
     merges.accept(target, given)
+    (lost,) = source.notices("county-msa", "tasks")
+    source.fail_notice(lost.id)
+    assert source.types() == ["notice.failed", "notices.queued"]
+    merges.conclude(source, target, given).expect_phase("merged")
+
+
+def test_a_duty_met_meanwhile_is_offered_first() -> None:
+    source, target = pair()
+    merges.ask(source, target)
+    given = merges.offer(source)
+    merges.accept(target, given)
     source.deliver_notices()
-    merges.conclude(source, target, given)
-    quiet = {"notice.accepted", "notice.acknowledged", "notices.queued", "clock.reminded"}
-    later = {e.type for e in source.events if e.seq > given.seq}
-    assert source.state.phase == ("merged" if later - {"incident.merged"} <= quiet else "reported")
+    assert "clock.met" in {event.type for event in source.events}
+    merges.conclude(source, target, given).expect_phase("reported")
 
 
 def test_the_same_offer_twice_is_taken_over_once() -> None:
