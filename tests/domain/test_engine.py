@@ -66,8 +66,21 @@ def _forged(events: list[Event]) -> list[Event]:
     return [*events[:3], other, *events[4:]]
 
 
+def _misnumbered(events: list[Event]) -> list[Event]:
+    other = events[3].model_copy(update={"seq": 7}).sealed()
+    return [*events[:3], other, *events[4:]]
+
+
 @pytest.mark.clause("2.1.1(4)")
-@pytest.mark.parametrize("change", [_skipped, _swapped, _twice, _forged])
+def test_an_event_with_the_right_predecessor_and_the_wrong_number_is_not_folded() -> None:
+    story = told()
+    start = engine.initial("GQ-1", story.plan, "incidents")
+    with pytest.raises(engine.ChainBroken):
+        engine.apply(start, _misnumbered(story.events)[:4])
+
+
+@pytest.mark.clause("2.1.1(4)")
+@pytest.mark.parametrize("change", [_skipped, _swapped, _twice, _forged, _misnumbered])
 def test_a_broken_chain_is_not_folded(change: object) -> None:
     assert callable(change)
     story = told()

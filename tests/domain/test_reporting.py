@@ -264,6 +264,12 @@ def test_where_nobody_is_harmed_nobody_is_rescued() -> None:
 
 
 @pytest.mark.clause("6.3")
+def test_found_to_have_harmed_nobody_the_rescue_is_called_off() -> None:
+    story = Story().intake(harm=True).correct(harm=False)
+    story.expect_cancelled("rescue/county-health", "no longer owed")
+
+
+@pytest.mark.clause("6.3")
 def test_harm_that_becomes_known_later_starts_the_rescue_then() -> None:
     story = Story().intake(harm=False).at("17:00").correct(harm=True)
     assert story.opened("rescue").due == beijing("17:15")

@@ -135,6 +135,9 @@ def test_an_instruction_changes_no_level_and_is_answered() -> None:
     assert {c.due for c in story.clocks("order-carried-out") if c.basis == beijing("16:00")} == {
         beijing("17:00")
     }
+    # What was reported before the order did not answer it.
+    asked = [c for c in story.clocks("order-carried-out") if c.basis == beijing("16:00")]
+    assert {c.status for c in asked} == {"open"}
     story.report("progress", "city-msa", "city-government")
     assert {c.status for c in story.clocks("order-carried-out")} == {"met"}
 

@@ -96,6 +96,13 @@ def test_the_summary_is_due_exactly_fourteen_days_after_the_end() -> None:
     assert (late.verdict, late.late_by) == ("late", timedelta(minutes=1))
 
 
+@pytest.mark.clause("3.2.3(3)", "4.6.4")
+def test_the_two_weeks_run_from_the_decision_not_from_its_entry() -> None:
+    story = responding().at("2026-10-09 09:00").propose_termination().at("16:00")
+    story.decide_termination(when="11:00", means="phone", late_reason="县领导在外,返回后补录")
+    assert {c.due for c in story.clocks("summary")} == {beijing("2026-10-23 11:00")}
+
+
 @pytest.mark.clause("3.2.3(3)")
 def test_only_a_summary_is_the_summary_and_only_after_the_end() -> None:
     story = responding().terminate().report("progress", *BOTH, "city-government")
