@@ -15,11 +15,13 @@ from domain.plan_entries import (
     Cause,
     CommandRole,
     Duty,
+    Escalation,
     EventKind,
     Grading,
     GradingLine,
     GradingReadings,
     Jurisdiction,
+    Ladder,
     Level,
     Obligation,
     OtherDocument,
@@ -32,10 +34,12 @@ from domain.plan_entries import (
     ReleaseAuthority,
     Reminders,
     ReporterKind,
+    Rung,
     ReportField,
     ReportForm,
     Seat,
     StandingDuty,
+    Template,
     Termination,
     TerminationCondition,
     WarningLevel,
@@ -62,11 +66,13 @@ __all__ = [
     "CommandRole",
     "Condition",
     "Duty",
+    "Escalation",
     "EventKind",
     "Grading",
     "GradingLine",
     "GradingReadings",
     "Jurisdiction",
+    "Ladder",
     "Level",
     "Measure",
     "Obligation",
@@ -84,9 +90,11 @@ __all__ = [
     "ReportField",
     "ReportForm",
     "ReporterKind",
+    "Rung",
     "Seat",
     "SeatKind",
     "StandingDuty",
+    "Template",
     "Termination",
     "TerminationCondition",
     "Tier",
@@ -135,6 +143,10 @@ class Plan(Strict):
     readings: tuple[Reading, ...]
     other_laws: tuple[OtherDocument, ...] = ()
     standing: tuple[StandingDuty, ...] = ()
+    escalation: Escalation | None = None
+    """Optional for plans in force before there was one; ``yaoan plan check`` asks for it."""
+    texts: dict[str, Template] = {}
+    """What notices say, by subject: from the templates beside the plan's file."""
 
     @cached_property
     def body_by_id(self) -> dict[str, Body]:

@@ -6,7 +6,17 @@ from typing import Literal
 from pydantic import Field
 
 from domain.base import Strict, Text
-from domain.plan_words import Act, Basis, BodyKind, Condition, Measure, Qualifier, SeatKind, Tier
+from domain.plan_words import (
+    Act,
+    Basis,
+    BodyKind,
+    Condition,
+    ContactRole,
+    Measure,
+    Qualifier,
+    SeatKind,
+    Tier,
+)
 
 
 class Jurisdiction(Strict):
@@ -190,6 +200,49 @@ class Reminders(Strict):
     owner_hears: tuple[str, ...]
     unrecorded_hears: tuple[str, ...]
     clause: str
+
+
+class Rung(Strict):
+    """One step of pursuing a notice that nobody has answered."""
+
+    after: timedelta
+    """Since the notice was queued."""
+    contacts: tuple[ContactRole, ...]
+    """Who of the body is told now."""
+    phone: bool = False
+    """The duty seat is asked to telephone the body."""
+    office: bool = False
+    """The command office hears that the body does not answer (2.1.1(2): 检查督促)."""
+
+
+class Ladder(Strict):
+    """What is done, step by step, until somebody answers; the last rung recurs for ever."""
+
+    rungs: tuple[Rung, ...]
+    repeat: timedelta
+    """How long after the last rung it is taken again, and again after each time."""
+
+
+class Escalation(Strict):
+    """How notices are pursued: nothing but an answer or a recorded stop ends it.
+
+    ``gather``: a body gets no two messages within this time, so what comes up meanwhile is one
+    message. A statutory notice that breaks a silence goes at once. ``once``: subjects that are
+    told once, since they are parts of a series themselves.
+    """
+
+    clause: str
+    gather: timedelta
+    statutory: Ladder
+    internal: Ladder
+    once: tuple[str, ...] = ()
+
+
+class Template(Strict):
+    """What notices of one subject say: Jinja, a title and a text in both languages."""
+
+    title: Text
+    text: Text
 
 
 class ReporterKind(Strict):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from domain.base import Model, Moment, Strict
 from domain.grading import Findings
+from domain.plan_words import ContactRole
 
 OtherMoment = Literal["seized", "tested", "recall", "recalled"]
 """The bases of duties under other laws that the plan defers to (3.2.2(2))."""
@@ -309,8 +310,8 @@ class CorrectiveAction(Model):
 class Notice(Model):
     """A message of ours to one body; the workflow sends it, its outcome comes back.
 
-    ``subject`` names the template, ``ref`` what it is about. Accepted by a channel and
-    acknowledged by a person are different things.
+    ``subject`` names the template, ``ref`` what it is about. Accepted by a provider, delivered,
+    and acknowledged by a person are three different things.
     """
 
     id: str
@@ -325,10 +326,45 @@ class Notice(Model):
     accepted_recorded: Moment | None = None
     channels: tuple[str, ...] = ()
     failure: str | None = None
+    delivered_at: Moment | None = None
     acknowledged_at: Moment | None = None
     acknowledged_by: str | None = None
+    acknowledged_recorded: Moment | None = None
     refused: bool = False
     comment: str | None = None
+    climbed: int = 0
+    """How many times it has gone out: rungs of its ladder, then repetitions of the last."""
+    ended: Literal["stopped", "settled"] | None = None
+    """Pursued no more without an answer: by a recorded stop, or since its matter is over."""
+    reason: str | None = None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether somebody still has to answer it."""
+        return self.acknowledged_at is None and self.ended is None
+
+
+class Message(Model):
+    """Notices on their way to one body together, each with the step of its ladder (0: first)."""
+
+    id: str
+    recipient: str
+    notices: dict[str, int]
+    contacts: tuple[ContactRole, ...]
+    at: Moment
+
+
+class Call(Model):
+    """The duty seat is asked to telephone a body about notices that it has not answered."""
+
+    id: str
+    recipient: str
+    notices: tuple[str, ...]
+    reason: Literal["failed", "phone_only", "unanswered"]
+    at: Moment
+    attempts: int = 0
+    answered_at: Moment | None = None
+    taken_by: str | None = None
 
 
 class Warned(Model):

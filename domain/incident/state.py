@@ -8,6 +8,7 @@ from domain.grading import Findings
 from domain.incident.entries import (
     Attachment,
     Authorisation,
+    Call,
     Caller,
     Claim,
     Clock,
@@ -17,6 +18,7 @@ from domain.incident.entries import (
     Given,
     Group,
     Held,
+    Message,
     Notice,
     Occasion,
     Order,
@@ -30,8 +32,13 @@ from domain.incident.entries import (
 )
 from domain.incident.record import GENESIS
 
-RULES_VERSION = 1
-"""The version of the rules that new incidents follow; older incidents keep theirs."""
+RULES_VERSION = 2
+"""The version of the rules that new incidents follow; older incidents keep theirs.
+
+1: each notice goes out by itself, once. 2: notices to one body go out as one message, and are
+pursued until they are answered.
+"""
+PURSUED_SINCE = 2
 
 HANDLED_KEPT = 500
 """How many request ids an incident remembers; older ones have long been answered."""
@@ -49,7 +56,8 @@ class State(Model):
     space: str = "incidents"
     plan_id: str = ""
     plan_digest: str = ""
-    rules_version: int = RULES_VERSION
+    rules_version: int = 1
+    """That of ``incident.reported``; states from before there was a second say nothing."""
     seq: int = 0
     head: str = GENESIS
     phase: Phase = "reported"
@@ -89,6 +97,11 @@ class State(Model):
     ledger: dict[str, Resource] = {}
     actions: dict[str, CorrectiveAction] = {}
     notices: dict[str, Notice] = {}
+    messages: dict[str, Message] = {}
+    """What is on its way; gone from here once its outcome is known."""
+    last_message: dict[str, Moment] = {}
+    """When a message to each body was last composed."""
+    calls: dict[str, Call] = {}
     attachments: dict[str, Attachment] = {}
     reporter_gave: tuple[Given, ...] = ()
     """What the reporter itself reported to others (3.2.2(1)), as far as we know."""
@@ -135,9 +148,30 @@ class State(Model):
         )
 
     @property
+    def pursues(self) -> bool:
+        """Whether notices are pursued until they are answered."""
+        return self.rules_version >= PURSUED_SINCE
+
+    @property
     def outbox(self) -> tuple[Notice, ...]:
         """The notices still to be handed to a channel."""
         return tuple(n for n in self.notices.values() if n.status == "queued")
+
+    @property
+    def unanswered(self) -> tuple[Notice, ...]:
+        """The notices that are pursued: nobody has answered them yet."""
+        if not self.pursues:
+            return ()
+        return tuple(n for n in self.notices.values() if n.unanswered)
+
+    @property
+    def open_calls(self) -> tuple[Call, ...]:
+        """The calls that the duty seat has still to make: something in them is unanswered."""
+        return tuple(
+            call
+            for call in self.calls.values()
+            if any(self.notices[notice].unanswered for notice in call.notices)
+        )
 
     @property
     def told(self) -> frozenset[str]:
@@ -153,4 +187,6 @@ class State(Model):
             and self.merging_into is None
             and not self.open_clocks
             and not self.outbox
+            and not self.messages
+            and not self.unanswered
         )
