@@ -5,13 +5,33 @@ Ours begins with ``YAOAN_``; Temporal's own (``TEMPORAL_ADDRESS``, ``TEMPORAL_NA
 mTLS or an API key needs no code of ours. ``yaoan up`` sets both for its children.
 """
 
+import contextlib
 import hashlib
+import json
+import re
+from datetime import timedelta
+from email.errors import MessageError
+from email.headerregistry import Address
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConnectConfig
@@ -26,6 +46,121 @@ DEPLOYMENT = "yaoan"
 """The name of the worker deployment whose versions are build ids."""
 
 
+RESERVED = frozenset({"inbox", "phone"})
+"""The channels that are always there: the inbox in PostgreSQL, and a person who telephones."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+def _mailbox(given: str) -> str:
+    with contextlib.suppress(ValueError, IndexError, MessageError):
+        address = Address(addr_spec=given)
+        if given.isascii() and address.username and address.domain:
+            return given
+    raise PydanticCustomError("mailbox", "write it as name@host")
+
+
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+
+
+class _Provider(BaseModel):
+    """Whatever takes messages out of here. What it is trusted with is a ``SecretStr``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    timeout: float = Field(15.0, gt=0, le=60)
+    """Seconds for one attempt, from connecting to the answer."""
+
+
+class SmtpProvider(_Provider):
+    """A mail server. An address in the directory is a mailbox."""
+
+    kind: Literal["smtp"] = "smtp"
+    host: str = Field(min_length=1)
+    port: int | None = Field(None, ge=1, le=65535)
+    """465 with ``tls``, 587 with ``starttls`` and 25 with ``none`` unless given."""
+    user: str | None = None
+    password: SecretStr | None = None
+    sender: Mailbox = "yaoan@localhost"
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    """Anything but ``none`` sends nothing to a server whose certificate is not trusted."""
+
+
+class WebhookProvider(_Provider):
+    """A receiver of signed JSON; see docs/channels.md. An address is whatever it understands."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: SecretStr
+    secret: SecretStr = Field(min_length=16)
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: SecretStr) -> SecretStr:
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(url.get_secret_value())
+            if parts.scheme in ("http", "https") and parts.hostname:
+                return url
+        raise PydanticCustomError("url", "write it as https://host/path")
+
+
+class AppriseProvider(_Provider):
+    """A service that Apprise knows. ``{to}`` in its URL becomes the contact's address."""
+
+    kind: Literal["apprise"] = "apprise"
+    url: SecretStr = Field(min_length=1)
+
+
+Provider = Annotated[SmtpProvider | WebhookProvider | AppriseProvider, Field(discriminator="kind")]
+_PROVIDER: TypeAdapter[Provider] = TypeAdapter(Provider)
+
+
+def _read_providers(given: Any) -> Any:
+    """The providers by name; an error names provider and field, never what stands there."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given or "{}")
+        except json.JSONDecodeError as error:
+            raise _fault(f"this is not JSON, line {error.lineno}: {error.msg}") from None
+    if not isinstance(given, dict):
+        raise _fault("write a JSON object: name → provider")
+    return {name: _read_provider(name, value) for name, value in given.items()}
+
+
+def _read_provider(name: str, given: Any) -> Provider:
+    if name in RESERVED:
+        raise _fault(f"the name {name} is taken by a channel of our own: choose another")
+    if not _NAME.fullmatch(name):
+        raise _fault(
+            "a channel's name has up to 31 lower-case letters, digits and hyphens, "
+            f"a letter first: {name[:40]!r} has not"
+        )
+    try:
+        return _PROVIDER.validate_python(given)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        # The first part of the place is the kind, if it is known at all.
+        place = ".".join([name, *(str(part) for part in wrong["loc"][1:])])
+        raise _fault(f"{place}: {wrong['msg']}; docs/channels.md lists the fields") from None
+
+
+def _fault(text: str) -> PydanticCustomError:
+    return PydanticCustomError("channels", "{text}", {"text": text})
+
+
+def _read_file(given: Any) -> Any:
+    """The providers in the file, which holds credentials and is therefore its owner's alone."""
+    if not given:
+        return {}
+    path = Path(given)
+    try:
+        shared, text = path.stat().st_mode & 0o077, path.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise _fault(f"{path} cannot be read ({type(error).__name__})") from None
+    if shared:
+        raise _fault(f"others may read {path}, which holds credentials: chmod 600 {path}")
+    return _read_providers(text)
+
+
 class Settings(BaseSettings):
     """What a process must know to run; every field has the variable ``YAOAN_<NAME>``.
 
@@ -34,7 +169,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="YAOAN_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="YAOAN_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     space: str = Field("incidents", pattern=r"^[a-z][a-z0-9_]{0,30}$")
@@ -62,19 +201,78 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
 
+    watchdog_seconds: float = Field(30.0, gt=0, le=3600)
+    """How often the watchdog looks."""
+
+    operator_channel: str | None = None
+    """The channel, by its name, on which the watchdog tells an operator what is wrong."""
+    operator_to: str | None = None
+    """Where that channel finds the operator."""
+
+    heartbeat_url: SecretStr | None = None
+    """Called with GET whenever the watchdog has found everything well; its silence is the alarm."""
+
     node_modules: Path = ROOT / "node_modules"
     """Where npm put the assets that the API serves itself."""
 
     smtp_host: str | None = None
-    """The mail server for notices; without one no mail is sent."""
+    """Short for a provider of mail, named ``mail``."""
     smtp_port: int = Field(25, ge=1, le=65535)
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
-    smtp_from: str = "yaoan@localhost"
+    smtp_from: Mailbox = "yaoan@localhost"
     smtp_starttls: bool = False
+
+    channels: Annotated[dict[str, Provider], NoDecode, BeforeValidator(_read_providers)] = Field(
+        default_factory=dict
+    )
+    """How messages leave, a JSON object: name → provider. See docs/channels.md."""
+
+    channels_file: Annotated[dict[str, Provider], NoDecode, BeforeValidator(_read_file)] = Field(
+        default_factory=dict
+    )
+    """What a JSON file says, readable by its owner alone: the same, beside ``channels``."""
 
     mail_to: dict[str, str] = Field(default_factory=dict)
     """The address for each body of the plan, as a JSON object; bodies without one get no mail."""
+
+    @field_validator("channels", "channels_file")
+    @classmethod
+    def _named_once(cls, given: dict[str, Provider], info: ValidationInfo) -> dict[str, Provider]:
+        taken = dict.fromkeys(info.data.get("channels", {}), "YAOAN_CHANNELS")
+        if info.data.get("smtp_host"):
+            taken["mail"] = "YAOAN_SMTP_HOST"
+        for name in given.keys() & taken.keys():
+            raise _fault(f"{name} is defined here and by {taken[name]}: keep one")
+        return given
+
+    @property
+    def providers(self) -> dict[str, Provider]:
+        """Every provider by its name, the shorthand for mail among them."""
+        given = {**self.channels, **self.channels_file}
+        if not self.smtp_host:
+            return given
+        mail = SmtpProvider(
+            host=self.smtp_host,
+            port=self.smtp_port,
+            user=self.smtp_user,
+            password=self.smtp_password,
+            sender=self.smtp_from,
+            security="starttls" if self.smtp_starttls else "none",
+        )
+        return {"mail": mail, **given}
+
+    public_url: str | None = Field(None, pattern=r"^https?://\S+$")
+    """Where people reach the API, for the links in messages; its own address unless given."""
+
+    link_lifetime: timedelta = timedelta(days=3)
+    """How long a link in a message works."""
+
+    @property
+    def link_base(self) -> str:
+        """What links begin with: the API of the space, as people reach it."""
+        host = self.public_url or f"http://{self.api_host}:{self.api_port}"
+        return f"{host.rstrip('/')}/api/v1"
 
     @property
     def vault_key_path(self) -> Path:
@@ -91,6 +289,11 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def channel_names(config: Settings) -> frozenset[str]:
+    """The channels that an address in the directory may name."""
+    return RESERVED | config.providers.keys()
 
 
 def temporal_config() -> "ClientConnectConfig":

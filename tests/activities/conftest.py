@@ -15,7 +15,7 @@ class Postbox:
     """What the mail server received.
 
     ``answers`` are given first, one for each mail; the answer ``lost`` takes the mail and then
-    drops the line, so that the sender cannot know.
+    drops the line, so that the sender cannot know; ``hang`` says nothing at all.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,8 @@ class Postbox:
         self, server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         answer = self.answers.pop(0) if self.answers else "250 accepted"
+        if answer == "hang":
+            await asyncio.Event().wait()
         if answer == "lost" or answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             mail: Any = email.message_from_bytes(envelope.content, policy=email.policy.default)
