@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands import plan, record
+from commands import directory, plan, record
 from commands.grade import grade
 from commands.token import token
 
@@ -48,6 +48,7 @@ def up(
 
 
 app.add_typer(plan.app, name="plan")
+app.add_typer(directory.app, name="directory")
 app.command()(grade)
 app.command()(token)
 app.command()(record.verify)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, time
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from domain.base import BEIJING, Moment, Refusal, Strict, Text
 from domain.plan_words import ContactRole
@@ -36,7 +36,11 @@ def _to_the_minute(clock: time) -> time:
     return clock.replace(second=0, microsecond=0)
 
 
-Clock = Annotated[time, AfterValidator(_to_the_minute)]
+Clock = Annotated[
+    time,
+    AfterValidator(_to_the_minute),
+    WithJsonSchema({"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:00)?$"}),
+]
 """A time of day in Beijing."""
 
 

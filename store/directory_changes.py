@@ -171,15 +171,20 @@ async def put_shifts(pool: Pool, shifts: Sequence[Shift], by: Hand) -> None:
             new = [shift for shift in shifts if shift.body == body]
             for contact in sorted({shift.contact for shift in new}):
                 await _require(conn, contact, body)
-            kept = replaced(await _roster(conn, body), new)
             since = by.at - KEPT_SHIFTS
-            await _put_roster(conn, body, [shift for shift in kept if shift.ends > since])
+            kept = [shift for shift in await _roster(conn, body) if shift.ends > since]
+            await _put_roster(conn, body, replaced(kept, new))
             detail = {"shifts": [one.model_dump(mode="json", exclude={"body"}) for one in new]}
             await _note(conn, by, "roster_put", body, body, detail)
 
 
-async def hand_over(pool: Pool, body: str, outgoing: str, incoming: str, by: Hand) -> None:
-    """End the outgoing's shift and begin the incoming's at ``by.at``; the note is kept.
+async def hand_over(
+    pool: Pool, body: str, outgoing: str, incoming: str, by: Hand, at: datetime | None = None
+) -> None:
+    """End the outgoing's shift and begin the incoming's; the note is kept.
+
+    Args:
+        at: when, UTC; when it was entered unless given.
 
     Raises:
         domain.base.Refusal: ``not_on_duty``, neither of them is on shift.
@@ -191,8 +196,9 @@ async def hand_over(pool: Pool, body: str, outgoing: str, incoming: str, by: Han
         for contact in (outgoing, incoming):
             await _require(conn, contact, body)
         roster = await _roster(conn, body)
-        await _put_roster(conn, body, handed_over(roster, outgoing, incoming, by.at))
-        detail = {"outgoing": outgoing, "incoming": incoming}
+        moment = at or by.at
+        await _put_roster(conn, body, handed_over(roster, outgoing, incoming, moment))
+        detail = {"outgoing": outgoing, "incoming": incoming, "at": moment.isoformat()}
         await _note(conn, by, "shift_handed_over", body, incoming, detail)
 
 

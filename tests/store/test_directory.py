@@ -140,6 +140,8 @@ async def test_a_roster_replaces_its_span_of_its_own_body_alone(pool: Pool) -> N
     old = shift("li", -800, -799)
     await put_shifts(pool, [old, shift("li", 0, 8), shift("wang", 8, 16), police], BY)
 
+    assert old in (await load(pool)).shifts
+
     await put_shifts(pool, [shift("wang", 4, 8)], BY)
 
     assert set((await load(pool)).shifts) == {
@@ -169,7 +171,7 @@ async def test_a_handover_moves_the_shift_and_keeps_the_note(pool: Pool) -> None
         "duty",
         NOW,
     )
-    assert newest.detail == {"outgoing": "li", "incoming": "wang"}
+    assert newest.detail == {"outgoing": "li", "incoming": "wang", "at": NOW.isoformat()}
     with pytest.raises(Conflict):
         await hand_over(pool, "county-health", "wang", "zhao", by)
     with pytest.raises(Refusal):
