@@ -11,8 +11,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -21,11 +21,16 @@ from temporalio.common import WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.channels import Mail, channels_for
+from activities.channel import Channel
 from activities.journal import Journal
 from activities.merge import Merge
-from activities.notify import Channel, Notify
+from activities.notify import Notify, asking
+from activities.outward.providers import channels_of
+from domain.directory import Directory
 from settings import Settings, build_id, settings, temporal_config
+from store.directory import Keeper, record_trial
+from store.errors import StoreError
+from store.links import Links
 from store.pool import Pool, open_pool
 from workflows.contracts import DEPLOYMENT
 from workflows.incident import Incident
@@ -47,7 +52,8 @@ def make_worker(
     client: Client,
     config: Settings,
     pool: Pool,
-    channels: Sequence[Channel] | None = None,
+    channels: Mapping[str, Channel] | None = None,
+    directory: Callable[[], Awaitable[Directory]] | None = None,
     **options: Any,
 ) -> Worker:
     """A worker for the space that ``config`` names, under the build id of its code.
@@ -55,11 +61,21 @@ def make_worker(
     The server gives it work once that build is the deployment's current version.
 
     Args:
-        channels: the ways to reach bodies; those of the space unless given.
+        channels: the ways out, by name; those of the settings unless given.
+        directory: gives whom to reach; the space's unless given.
         options: further arguments of ``temporalio.worker.Worker``.
     """
     if channels is None:
-        channels = channels_for(config.space, pool, mail_of(config))
+        channels = channels_of(config)
+    if directory is None:
+        directory = Keeper(pool, config.data_dir / f"directory-{config.space}.json").get
+
+    async def tried(contact: str, channel: str, at: datetime, ok: bool) -> None:
+        # What readiness knows of a channel is worth less than the notice that used it.
+        with contextlib.suppress(StoreError):
+            await record_trial(pool, contact, channel, at, ok)
+
+    notify = Notify(pool, directory, channels, asking(client), links_of(config), tried)
     defaults: dict[str, Any] = {
         "deployment_config": WorkerDeploymentConfig(
             version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id()),
@@ -75,7 +91,7 @@ def make_worker(
         workflows=[Incident],
         activities=[
             Journal(pool).append_events,
-            Notify(channels).deliver_notice,
+            notify.deliver_notice,
             Merge(client).offer_merge,
         ],
         workflow_runner=workflow_runner(),
@@ -83,20 +99,14 @@ def make_worker(
     )
 
 
-def mail_of(config: Settings) -> Mail | None:
-    """How mail is sent, None without a server."""
-    if config.smtp_host is None:
+def links_of(config: Settings) -> Links | None:
+    """How links in messages are signed; None while the key cannot be read."""
+    try:
+        secret = config.vault_key_path.read_bytes()
+    except OSError:
+        log.warning("without the vault's key messages have no links")
         return None
-    secret = config.smtp_password
-    return Mail(
-        host=config.smtp_host,
-        port=config.smtp_port,
-        sender=config.smtp_from,
-        addresses=config.mail_to,
-        user=config.smtp_user,
-        password=secret.get_secret_value() if secret else None,
-        starttls=config.smtp_starttls,
-    )
+    return Links.of(secret, config.link_base, config.link_lifetime)
 
 
 async def connect() -> Client:

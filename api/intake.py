@@ -30,6 +30,7 @@ from domain.incident.entries import Caller, Facts
 from domain.incident.envelope import Envelope
 from domain.incident.privacy import guard
 from domain.incident.record import Attribution, canonical_json
+from domain.incident.state import RULES_VERSION
 from store import outbox
 from store.errors import Conflict, Purged, StoreError, Unavailable
 from workflows.contracts import INCIDENT_WORKFLOW, SPACE, IncidentStart, Receipt
@@ -242,7 +243,11 @@ async def _open(
     person = await _hide(space, start, body, received, warnings)
     envelope = _envelope(space, body, attribution, received, key.value, person)
     opening = IncidentStart(
-        incident=start.number, space=space.name, plan=space.plan, opening=envelope
+        incident=start.number,
+        space=space.name,
+        plan=space.plan,
+        opening=envelope,
+        rules_version=RULES_VERSION,
     )
     try:
         await space.temporal.ask(

@@ -135,7 +135,7 @@ class Space:
         if kept is None:
             raise no_record()
         start = IncidentStart.model_validate(kept["start"])
-        state = initial(incident, start.plan, self.name)
+        state = initial(incident, start.plan, self.name, start.rules_version)
         if start.opening is not None:
             opening = start.opening
             state = apply(state, decide(start.plan, state, opening, opening.received))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from domain.base import beijing_day, day_start
 from domain.deeds import Deeds, Done
 from domain.duties import REPORTER, TASK, Wanted, wanted
+from domain.incident import outbox
 from domain.incident.entries import Clock
 from domain.incident.events import (
     ClockCancelled,
@@ -27,6 +28,8 @@ from domain.plan import Plan
 
 __all__ = ["DAY_TURN", "REPORTER", "TASK", "changes", "next_moments", "passing", "wanted"]
 
+MESSAGE = "message"
+"""The pseudo clock that wakes the incident to send the next message, whoever gets it."""
 DAY_TURN = "day"
 """The pseudo clock that wakes the incident at midnight in Beijing."""
 
@@ -134,4 +137,6 @@ def next_moments(plan: Plan, state: State, now: datetime) -> dict[str, datetime]
     daily = {level for duty in plan.obligations if duty.basis == "day" for level in duty.levels}
     if any(period.until is None and period.level in daily for period in state.held):
         moments[DAY_TURN] = day_start(beijing_day(now) + timedelta(days=1))
+    if messages := outbox.next_moments(plan, state).values():
+        moments[MESSAGE] = min(messages)
     return moments

@@ -52,7 +52,7 @@ def acts(plan: Plan, state: State) -> list[Done]:
                         ref=report.about or report.id,
                         day=report.day or beijing_day(given.at),
                     )
-                    for recipient in _reached(plan, given.recipient)
+                    for recipient in reached(plan, given.recipient)
                 )
     for release in state.releases.values():
         done.append(
@@ -93,12 +93,12 @@ def acts(plan: Plan, state: State) -> list[Done]:
         Done("report.any", recipient, g.at, g.recorded, "reporter", "", theirs=True)
         for g in state.reporter_gave
         if not g.voided
-        for recipient in _reached(plan, g.recipient)
+        for recipient in reached(plan, g.recipient)
     )
     return done
 
 
-def _reached(plan: Plan, recipient: str) -> tuple[str, ...]:
+def reached(plan: Plan, recipient: str) -> tuple[str, ...]:
     """Whom a report reaches: its recipient, and the body whose duty room or office that is."""
     whole = plan.body_by_id[recipient].part_of
     return (recipient,) if whole is None else (recipient, whole)

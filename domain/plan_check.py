@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from domain.incident.wording import SUBJECTS
 from domain.plan import GradingLine, Obligation, Plan
 
 Loc = tuple[int | str, ...]
@@ -39,6 +40,8 @@ COMMANDS: tuple[str, ...] = (
     "add_corrective_action",
     "complete_corrective_action",
     "acknowledge_notice",
+    "stop_notice",
+    "record_call",
     "attach",
     "void_entry",
     "issue_warning",
@@ -367,6 +370,32 @@ def _tasks(plan: Plan) -> Iterator[Fault]:
                     yield Fault(at, "a task needs an owner or a group whose lead owns it")
 
 
+def _pursuit(plan: Plan) -> Iterator[Fault]:
+    escalation = plan.escalation
+    if escalation is None:
+        yield Fault(("escalation",), "is missing: say how a notice nobody answers is pursued")
+        return
+    yield from _unknown(("escalation", "once"), escalation.once, SUBJECTS, "subject of a notice")
+    ladders = (("statutory", escalation.statutory), ("internal", escalation.internal))
+    for kind, ladder in ladders:
+        at: Loc = ("escalation", kind)
+        after = [rung.after for rung in ladder.rungs]
+        if after[0]:
+            yield Fault((*at, "rungs", 0, "after"), "the first rung is taken at once: PT0M")
+        for i, (earlier, later) in enumerate(pairwise(after), start=1):
+            if later <= earlier:
+                yield Fault((*at, "rungs", i, "after"), "comes no later than the rung before it")
+        if not ladder.repeat:
+            yield Fault((*at, "repeat"), "is missing: a notice is pursued until it is answered")
+        if not any(rung.office for rung in ladder.rungs):
+            yield Fault((*at, "rungs"), "on no rung does the command office hear of it")
+    slow, soon = escalation.statutory.rungs[-1].after, escalation.internal.rungs[-1].after
+    if slow > soon:
+        yield Fault(
+            ("escalation", "statutory"), "a statutory notice climbs slower than an internal one"
+        )
+
+
 _CHECKS: tuple[Callable[[Plan], Iterator[Fault]], ...] = (
     _identity,
     _people,
@@ -375,4 +404,5 @@ _CHECKS: tuple[Callable[[Plan], Iterator[Fault]], ...] = (
     _grading,
     _obligations,
     _tasks,
+    _pursuit,
 )

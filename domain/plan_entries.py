@@ -216,11 +216,11 @@ class Rung(Strict):
 
 
 class Ladder(Strict):
-    """What is done, step by step, until somebody answers; the last rung recurs for ever."""
+    """What is done, step by step, until somebody answers."""
 
-    rungs: tuple[Rung, ...]
-    repeat: timedelta
-    """How long after the last rung it is taken again, and again after each time."""
+    rungs: tuple[Rung, ...] = Field(min_length=1)
+    repeat: timedelta | None = None
+    """How long after the last rung it is taken again, and again after each time; None: never."""
 
 
 class Escalation(Strict):

@@ -26,7 +26,7 @@ SeatKind = Literal[
     "administrator",
 ]
 ContactRole = Literal["duty_phone", "duty_officer", "deputy", "leader"]
-"""Who answers for a body, in the order in which they are asked: 值班电话, 值班员, 副职, 主要负责人."""
+"""Who answers for a body, in the order of asking: 值班电话, 值班员, 副职, 主要负责人."""
 Basis = Literal[
     "discovered",  # the reporter 发现/获知
     "learned",  # the earliest moment our regulator 发现, 获知 or 接报

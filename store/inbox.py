@@ -2,32 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from domain.base import Text
 from store.errors import NotFound
 from store.pool import Pool, clean, connection
 
 
-class Order(Protocol):
+@dataclass(frozen=True)
+class Entry:
     """A notice to one body; ``key`` is the same for every attempt to send it."""
 
-    @property
-    def key(self) -> str: ...
-    @property
-    def recipient(self) -> str: ...
-    @property
-    def incident(self) -> str: ...
-    @property
-    def notice(self) -> str: ...
-    @property
-    def statutory(self) -> bool: ...
-    @property
-    def title(self) -> Text: ...
-    @property
-    def text(self) -> Text: ...
-    @property
-    def queued_at(self) -> datetime: ...
+    key: str
+    recipient: str
+    incident: str
+    notice: str
+    statutory: bool
+    title: Text
+    text: Text
+    queued_at: datetime
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ _COLUMNS = (
 )
 
 
-async def put(pool: Pool, order: Order) -> bool:
+async def put(pool: Pool, order: Entry) -> bool:
     """Put a notice into its recipient's inbox; False when it was there already.
 
     Raises:

@@ -9,8 +9,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from domain.plan import Plan
+from domain.plan import Plan, Template
 from domain.plan_check import Loc, contradictions, field_name
+from store import texts
+from store.texts import FOLDER
 
 TAG = "tag:yaml.org,2002:"
 
@@ -58,11 +60,20 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(str(path), [PlanFault(0, "", reason)]) from error
     except UnicodeDecodeError as error:
         raise PlanError(str(path), [PlanFault(0, "", "it is not UTF-8 text")]) from error
-    return parse_plan(text, str(path))
+    folder = path.parent / FOLDER
+    try:
+        templates = texts.read_templates(folder)
+    except (OSError, UnicodeDecodeError) as error:
+        fault = PlanFault(0, FOLDER, f"a template cannot be read: {error}")
+        raise PlanError(str(path), [fault]) from error
+    return parse_plan(text, str(path), templates)
 
 
-def parse_plan(text: str, name: str = "plan") -> Plan:
+def parse_plan(text: str, name: str = "plan", templates: dict[str, Template] | None = None) -> Plan:
     """The plan that ``text`` (YAML, or JSON, which is YAML) holds; ``name`` is for messages.
+
+    Args:
+        templates: what its notices say; those shipped unless given.
 
     Raises:
         PlanError: not YAML, a duplicate key, a wrong field, or entries that contradict.
@@ -90,6 +101,13 @@ def parse_plan(text: str, name: str = "plan") -> Plan:
             loc = tuple(part for part in found["loc"] if part != "[key]")
             faults.append(PlanFault(reader.line(loc), field_name(loc), _explain(found)))
         raise PlanError(name, faults) from error
+    plan = plan.model_copy(update={"texts": {**(templates or texts.shipped()), **plan.texts}})
+    unfit = texts.faults(plan.texts)
+    if unfit:
+        raise PlanError(
+            name,
+            [PlanFault(0, f"{FOLDER}/{f.file}:{f.line}", f.message) for f in unfit],
+        )
     wrong = contradictions(plan)
     if wrong:
         raise PlanError(

@@ -8,11 +8,11 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, RetryState
 
 with workflow.unsafe.imports_passed_through():
-    from domain.incident.entries import Notice
+    from domain.incident.entries import Message
     from domain.incident.merging import offer
-    from domain.incident.notices import render
     from domain.incident.record import Event
     from domain.incident.state import State
+    from domain.incident.wording import LAYOUT, wording
     from domain.plan import Plan
     from workflows import contracts as c
 
@@ -22,6 +22,10 @@ JOURNAL_RETRIES = RetryPolicy(
 OTHER_RETRIES = RetryPolicy(maximum_interval=timedelta(minutes=1))
 ATTEMPT = timedelta(seconds=30)
 """One attempt of an activity; the retry policies decide how many there are."""
+NOTICE_ATTEMPT = timedelta(minutes=2)
+"""One attempt to reach all contacts of a body, each by one channel after the other."""
+NOTICE_HEARTBEAT = timedelta(seconds=15)
+"""A worker that was killed shows after so long, and another one sends the same message."""
 SUMMARY_BYTES = 200
 """The server refuses longer summaries (limit.userMetadataSummarySize)."""
 
@@ -77,34 +81,49 @@ async def write(
         raise Late from error
 
 
-async def deliver(plan: Plan, state: State, notice: Notice) -> c.NoticeResult:
-    """Hand a notice to the channels; a failure is a result too."""
-    title, text = render(plan, state, notice)
-    order = c.NoticeOrder(
+async def deliver(plan: Plan, state: State, message: Message, activity_id: str) -> c.MessageResult:
+    """Hand a message to the channels; a failure is a result too."""
+    notices = [(state.notices[notice], step) for notice, step in message.notices.items()]
+    name = plan.body_by_id[message.recipient].name
+    order = c.MessageOrder(
         space=state.space,
         incident=state.incident,
-        notice=notice.id,
-        key=f"{state.incident}:{notice.id}",
-        recipient=notice.recipient,
-        statutory=notice.statutory,
-        title=title,
-        text=text,
-        queued_at=notice.queued_at,
+        message=message.id,
+        key=f"{state.incident}:{message.id}",
+        recipient=message.recipient,
+        name=name,
+        contacts=message.contacts,
+        items=tuple(
+            c.NoticeItem(
+                notice=notice.id,
+                subject=notice.subject,
+                statutory=notice.statutory,
+                queued_at=notice.queued_at,
+                again=step > 0,
+                values=wording(plan, state, notice),
+                template=plan.texts.get(notice.subject),
+            )
+            for notice, step in notices
+        ),
+        layout=plan.texts.get(LAYOUT),
+        at=message.at,
     )
+    about = ",".join(notice.id for notice, _ in notices)
     try:
-        answer: c.NoticeResult = await workflow.execute_activity(
+        answer: c.MessageResult = await workflow.execute_activity(
             c.DELIVER_NOTICE,
             order,
-            result_type=c.NoticeResult,
-            activity_id=f"notice-{notice.id}",
-            start_to_close_timeout=ATTEMPT,
+            result_type=c.MessageResult,
+            activity_id=activity_id,
+            start_to_close_timeout=NOTICE_ATTEMPT,
+            heartbeat_timeout=NOTICE_HEARTBEAT,
             schedule_to_close_timeout=c.NOTICE_TIMEOUT,
             retry_policy=OTHER_RETRIES,
-            summary=cut(f"通知 {plan.body_by_id[notice.recipient].name.zh}:{title.zh}"),
+            summary=cut(f"通知 {name.zh}:{about}"),
         )
         return answer
     except ActivityError as error:
-        return c.NoticeResult(failure=str(error.cause or error))
+        return c.MessageResult(failure=str(error.cause or error))
 
 
 async def offer_merge(plan: Plan, state: State, into: str, key: str) -> c.MergeResult:

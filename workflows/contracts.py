@@ -10,7 +10,9 @@ from domain.incident.envelope import Envelope
 from domain.incident.observations import MergeOffer
 from domain.incident.record import Event
 from domain.incident.state import State
-from domain.plan import Plan
+from domain.incident.wording import Wording
+from domain.plan import Plan, Template
+from domain.plan_words import ContactRole
 
 INCIDENT_WORKFLOW: Final = "Incident"
 """The workflow type. A workflow's id is the number of its incident."""
@@ -19,6 +21,8 @@ COMMAND_SIGNAL: Final = "command"
 RETRY_JOURNAL_SIGNAL: Final = "retry_journal"
 """An operator's word that a diverged journal has been repaired."""
 STATE_QUERY: Final = "state"
+UNANSWERED_QUERY: Final = "unanswered"
+"""Which of the notices named nobody has answered: asked before each sending."""
 OVERVIEW_QUERY: Final = "overview"
 DEPLOYMENT: Final = "yaoan"
 INCIDENTS_SPACE: Final = "incidents"
@@ -30,6 +34,8 @@ SPACE: Final = SearchAttributeKey.for_keyword("YaoanSpace")
 OVERDUE: Final = SearchAttributeKey.for_int("YaoanOverdue")
 NEXT_DUE: Final = SearchAttributeKey.for_datetime("YaoanNextDue")
 WAITING_FOR: Final = SearchAttributeKey.for_keyword_list("YaoanWaitingFor")
+UNANSWERED: Final = SearchAttributeKey.for_keyword_list("YaoanUnanswered")
+"""The bodies that have a notice and have not answered it."""
 JOURNAL: Final = SearchAttributeKey.for_keyword("YaoanJournal")
 """``current``, ``behind`` or ``diverged``: whether PostgreSQL has the record."""
 
@@ -40,6 +46,7 @@ SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (
     OVERDUE,
     NEXT_DUE,
     WAITING_FOR,
+    UNANSWERED,
     JOURNAL,
 )
 
@@ -67,6 +74,8 @@ class IncidentStart(Model):
     state: State | None = None
     pending: tuple[Event, ...] = ()
     diverged: bool = False
+    rules_version: int = 1
+    """The rules that a new incident follows; starts from before there was a second say nothing."""
     continue_after: int | None = None
     """Continue as new after so many history events; None follows the server's suggestion."""
 
@@ -103,25 +112,52 @@ class Appended(Model):
     head: str
 
 
-class NoticeOrder(Model):
-    """A notice to be handed to channels. ``key`` is the same for every attempt."""
+class NoticeItem(Model):
+    """A notice within a message: what it says, as values for its template."""
+
+    notice: str
+    subject: str
+    statutory: bool
+    queued_at: Moment
+    again: bool = False
+    """It has gone out before, and nobody has answered."""
+    values: Wording
+    template: Template | None = None
+    """None where the incident's plan is from before plans had templates."""
+
+
+class MessageOrder(Model):
+    """A message to be handed to channels. ``key`` is the same for every attempt."""
 
     space: str
     incident: str
-    notice: str
+    message: str
     key: str
     recipient: str
-    statutory: bool
-    title: Text
-    text: Text
-    queued_at: Moment
+    name: Text
+    """The recipient's, as it is addressed."""
+    contacts: tuple[ContactRole, ...]
+    items: tuple[NoticeItem, ...]
+    layout: Template | None = None
+    at: Moment
+
+    @property
+    def statutory(self) -> bool:
+        """Whether anything in it is."""
+        return any(item.statutory for item in self.items)
 
 
-class NoticeResult(Model):
-    """The channels that accepted a notice; ``failure`` when none did."""
+class MessageResult(Model):
+    """What became of a message; histories of rules version 1 have the first two fields."""
 
     accepted: tuple[str, ...] = ()
+    """The channels that took it."""
     failure: str | None = None
+    """Why none did."""
+    contacts: tuple[str, ...] = ()
+    delivered: bool = False
+    phone_only: bool = False
+    withdrawn: bool = False
 
 
 class MergeOrder(Model):
@@ -168,4 +204,4 @@ DIVERGED_TEXT: Final = (
     "goes on. Run `yaoan verify`, repair the journal, then send the signal `retry_journal`."
 )
 NOTICE_TIMEOUT: Final = timedelta(minutes=10)
-"""After so long without any channel accepting it, a notice is recorded as failed."""
+"""After so long without any channel accepting it, a message is recorded as failed."""

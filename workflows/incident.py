@@ -23,11 +23,18 @@ with workflow.unsafe.imports_passed_through():
 
     from domain.base import Refusal
     from domain.clocks import next_moments
+    from domain.directory import ROLES
     from domain.incident.commands import Command
     from domain.incident.engine import decide, evolve, initial
-    from domain.incident.entries import Notice
+    from domain.incident.entries import Message, Notice
     from domain.incident.envelope import AnyCommand, Envelope
-    from domain.incident.observations import ConcludeMerge, NoticeOutcome, Refused, Tick
+    from domain.incident.observations import (
+        ConcludeMerge,
+        MessageOutcome,
+        NoticeOutcome,
+        Refused,
+        Tick,
+    )
     from domain.incident.record import Event
     from domain.incident.state import State
     from workflows import contracts as c
@@ -35,8 +42,8 @@ with workflow.unsafe.imports_passed_through():
 from workflows import calls, shown
 from workflows.refusals import described, fail, shape
 
-Lane = Literal["journal", "clock", "notice", "merge"]
-AT_ONCE: dict[Lane, int] = {"journal": 1, "notice": 5, "merge": 1}
+Lane = Literal["journal", "clock", "notice", "message", "merge"]
+AT_ONCE: dict[Lane, int] = {"journal": 1, "notice": 5, "message": 10, "merge": 1}
 """So many at once: the journal keeps its order, notices share their channels; clocks are free."""
 
 DRAIN = timedelta(seconds=10)
@@ -73,7 +80,7 @@ class Incident:
         if start.state is not None:
             self._state = start.state
             return
-        self._state = initial(start.incident, start.plan, start.space)
+        self._state = initial(start.incident, start.plan, start.space, start.rules_version)
         try:
             if start.opening is None:
                 raise self._bad_command("an incident starts with its opening or with a state")
@@ -153,6 +160,11 @@ class Incident:
         """The incident as it stands."""
         return self._state
 
+    @workflow.query(name=c.UNANSWERED_QUERY)
+    def unanswered(self, notices: list[str]) -> list[str]:
+        """Those of ``notices`` that still have to be told."""
+        return [notice for notice in notices if self._state.notices[notice].open]
+
     @workflow.query(name=c.OVERVIEW_QUERY)
     def overview(self) -> c.Overview:
         """What an operator asks first: where it stands, what is stuck, and on whom."""
@@ -175,8 +187,11 @@ class Incident:
         return envelope
 
     def _admit(self, command: Command) -> None:
-        """Refuse what only the incident may say; a merge is offered by another incident."""
-        if command.internal and command.name != "accept_merge":
+        """Refuse what only the incident may say; some of it comes from outside all the same.
+
+        A merge is offered by another incident; of a delivery tells its provider.
+        """
+        if command.internal and command.name not in ("accept_merge", "delivered"):
             raise self._bad_command(f"{command.name!r} is given by the incident itself")
 
     def _bad_command(self, problem: str) -> Refusal:
@@ -244,8 +259,10 @@ class Incident:
             effects[f"{clock}@{moment.isoformat()}"] = Effect(
                 "clock", partial(self._wait, clock, moment)
             )
-        for notice in self._state.outbox:
+        for notice in self._state.outbox if not self._state.pursues else ():
             effects[f"notice-{notice.id}"] = Effect("notice", partial(self._deliver, notice))
+        for message in self._state.messages.values():
+            effects[f"message-{message.id}"] = Effect("message", partial(self._send, message))
         if (into := self._state.merging_into) is not None:
             key = f"merge-{into}-{self._state.seq}"
             effects[key] = Effect("merge", partial(self._merge, into, key))
@@ -355,10 +372,32 @@ class Incident:
         self._behind = False
 
     async def _deliver(self, notice: Notice) -> None:
-        """Hand a notice to the channels; what they say becomes an event."""
-        result = await calls.deliver(self._plan, self._state, notice)
+        """Hand one notice to the channels, by itself (rules version 1)."""
+        message = Message(
+            id=notice.id,
+            recipient=notice.recipient,
+            notices={notice.id: 0},
+            contacts=ROLES[:2],
+            at=notice.queued_at,
+        )
+        result = await calls.deliver(self._plan, self._state, message, f"notice-{notice.id}")
         self._observe(
             NoticeOutcome(notice=notice.id, accepted=result.accepted, failure=result.failure)
+        )
+
+    async def _send(self, message: Message) -> None:
+        """Hand a message to the channels; what they say becomes an event."""
+        result = await calls.deliver(self._plan, self._state, message, f"message-{message.id}")
+        self._observe(
+            MessageOutcome(
+                message=message.id,
+                channels=result.accepted,
+                contacts=result.contacts,
+                delivered=result.delivered,
+                phone_only=result.phone_only,
+                failure=result.failure,
+                withdrawn=result.withdrawn,
+            )
         )
 
     async def _merge(self, into: str, key: str) -> None:

@@ -8,6 +8,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from domain.base import beijing_text
+    from domain.clocks import MESSAGE
     from domain.incident import view
     from domain.incident.notices import duty_name
     from domain.incident.state import State
@@ -19,6 +20,8 @@ with workflow.unsafe.imports_passed_through():
 def timer_summary(plan: Plan, state: State, clock: str) -> str:
     """What a timer is for: clause, duty and when it is due, for the Temporal UI."""
     found = state.clocks.get(clock)
+    if clock == MESSAGE:
+        return "下一次通知"
     if found is None:
         return "北京时间零点:新的一日"
     name, _ = duty_name(plan, state, found)
@@ -61,6 +64,7 @@ def show(plan: Plan, state: State, journal: str) -> None:
         (c.OVERDUE, len(view.overdue(state, now))),
         (c.NEXT_DUE, due.due if due else None),
         (c.WAITING_FOR, list(view.waiting_for(plan, state)) or None),
+        (c.UNANSWERED, list(view.unanswered(state)) or None),
         (c.JOURNAL, journal),
     )
     # An upsert is an event: only what changed is said again, also after a continue-as-new.

@@ -342,6 +342,26 @@ class AcknowledgeNotice(Command):
     comment: Long | None = None
 
 
+class StopNotice(Command):
+    """Pursue a notice no more although nobody answered it; says why (2.1.1(2))."""
+
+    name: Literal["stop_notice"] = "stop_notice"
+    notice: Short
+    reason: Long
+
+
+class RecordCall(Command):
+    """Record a telephone call to a body: it acknowledges for it, or gives a report (3.2.4, E3).
+
+    When it was made is ``occurred_at``; who took it is ``taken_by``.
+    """
+
+    name: Literal["record_call"] = "record_call"
+    recipient: Short
+    answered: StrictBool = True
+    taken_by: Short | None = None
+
+
 class Attach(Command):
     """Attach a file that has been stored: named here by its hash (E7)."""
 

@@ -1,11 +1,10 @@
-"""What serves every chapter: notices, attachments, voided entries, people harmed."""
+"""What serves every chapter: attachments, voided entries, people harmed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from domain.base import Refusal
 from domain.incident.commands import (
-    AcknowledgeNotice,
     Attach,
     PurgePersons,
     RegisterPerson,
@@ -16,16 +15,12 @@ from domain.incident.events import (
     Attached,
     CommandRefused,
     EntryVoided,
-    NoticeAcknowledged,
-    NoticeFailed,
-    NoticeSent,
-    NoticesQueued,
     PersonRegistered,
     PersonsPurged,
 )
-from domain.incident.observations import NoticeOutcome, Refused, Tick
+from domain.incident.observations import Refused, Tick
 from domain.incident.record import Event
-from domain.incident.rules import Context, Fact, decides, evolves, missing, put, with_occasion
+from domain.incident.rules import Context, Fact, decides, evolves, put, with_occasion
 from domain.incident.state import State
 
 
@@ -45,90 +40,6 @@ def refused(ctx: Context, command: Refused) -> Sequence[Fact]:
 @evolves(CommandRefused)
 def _(state: State, event: Event, p: CommandRefused) -> State:
     return state
-
-
-# --- notices --------------------------------------------------------------------------------
-
-
-@evolves(NoticesQueued)
-def _(state: State, event: Event, p: NoticesQueued) -> State:
-    notices = {**state.notices, **{notice.id: notice for notice in p.notices}}
-    return state.model_copy(update={"notices": notices})
-
-
-@decides(NoticeOutcome)
-def notice_outcome(ctx: Context, command: NoticeOutcome) -> Sequence[Fact]:
-    """Accepted by a channel is not yet acknowledged; a final failure is an event."""
-    notice = ctx.state.notices.get(command.notice)
-    if notice is None or notice.status != "queued":
-        return []
-    if command.accepted:
-        sent = NoticeSent(notice=notice.id, channels=command.accepted)
-        return [Fact(sent, notice.clause, ctx.now)]
-    failed = NoticeFailed(notice=notice.id, failure=command.failure or "not accepted")
-    return [Fact(failed, notice.clause, ctx.now)]
-
-
-@evolves(NoticeSent)
-def _(state: State, event: Event, p: NoticeSent) -> State:
-    notice = state.notices[p.notice].model_copy(
-        update={
-            "status": "accepted",
-            "accepted_at": event.occurred,
-            "accepted_recorded": event.received,
-            "channels": p.channels,
-        }
-    )
-    return put(state, "notices", notice.id, notice)
-
-
-@evolves(NoticeFailed)
-def _(state: State, event: Event, p: NoticeFailed) -> State:
-    notice = state.notices[p.notice].model_copy(update={"status": "failed", "failure": p.failure})
-    return put(state, "notices", notice.id, notice)
-
-
-@decides(AcknowledgeNotice)
-def acknowledge_notice(ctx: Context, command: AcknowledgeNotice) -> Sequence[Fact]:
-    """Each recipient's acknowledgement is its own."""
-    notice = ctx.state.notices.get(command.notice)
-    if notice is None:
-        raise missing(ctx.plan, "通知", "notice", command.notice)
-    ctx.require("acknowledge_notice", None, notice.recipient)
-    if notice.acknowledged_at is not None:
-        raise Refusal(
-            "already_acknowledged", notice.clause, "该通知已签收。", f"{notice.id} is acknowledged"
-        )
-    if command.refuse and not command.comment:
-        raise Refusal(
-            "comment_missing",
-            notice.clause,
-            "退回通知须说明理由(comment)。",
-            "comment: say why the notice is refused",
-        )
-    acknowledged = NoticeAcknowledged(
-        notice=notice.id, refused=command.refuse, comment=command.comment
-    )
-    return [Fact(acknowledged, notice.clause)]
-
-
-@evolves(NoticeAcknowledged)
-def _(state: State, event: Event, p: NoticeAcknowledged) -> State:
-    notice = state.notices[p.notice]
-    update: dict[str, object] = {
-        "acknowledged_at": event.occurred,
-        "acknowledged_by": event.by.decider if event.by else None,
-        "refused": p.refused,
-        "comment": p.comment,
-    }
-    if notice.accepted_at is None and not p.refused:
-        # Whoever acknowledges has been told, whatever the channel said.
-        update |= {
-            "status": "accepted",
-            "accepted_at": event.occurred,
-            "accepted_recorded": event.received,
-        }
-    return put(state, "notices", notice.id, notice.model_copy(update=update))
 
 
 # --- attachments and people ----------------------------------------------------------------

@@ -15,16 +15,19 @@ from domain.base import Refusal
 # A chapter registers its rules when it is imported.
 from domain.incident import (  # noqa: F401
     aftermath,
+    calls,
     clock_events,
     common,
     merging,
     notices,
+    outbox,
     privacy,
     releases,
     reporting,
     reports,
     response,
     tasks,
+    telling,
     warning,
 )
 from domain.incident.commands import Command, CorrectFacts, Intake
@@ -34,7 +37,7 @@ from domain.incident.events import EVENTS, EarlyHandlingBegan, NoticesQueued
 from domain.incident.observations import Tick
 from domain.incident.record import Event, Request, digest
 from domain.incident.rules import DECIDERS, EVOLVERS, PHASE_ZH, Context, Fact, holds
-from domain.incident.state import HANDLED_KEPT, TERMINAL, State
+from domain.incident.state import HANDLED_KEPT, RULES_VERSION, TERMINAL, State
 from domain.incident.upcast import upcast
 from domain.plan import Plan, plan_digest
 
@@ -48,11 +51,15 @@ AFTER_THE_END = frozenset(
         "complete_corrective_action",
         "sign_report",
         "acknowledge_notice",
+        "stop_notice",
+        "record_call",
         "submit_report",
         "give_report",
         "void_entry",
         "conclude_merge",
         "notice_outcome",
+        "message_outcome",
+        "delivered",
         "tick",
         "refused",
     }
@@ -65,6 +72,7 @@ TAKES_UP = frozenset(
         "assess",
         "submit_report",
         "give_report",
+        "record_call",
         "release_pack",
         "complete_task",
         "record_order",
@@ -80,6 +88,15 @@ QUIET = frozenset(
         "notice.accepted",
         "notice.failed",
         "notice.acknowledged",
+        "notice.stopped",
+        "notices.delivered",
+        "notices.settled",
+        "message.composed",
+        "message.sent",
+        "message.failed",
+        "message.withdrawn",
+        "call.wanted",
+        "call.made",
         "clock.reminded",
         "merge.requested",
         "command.refused",
@@ -92,9 +109,15 @@ class ChainBroken(Exception):
     """An event does not follow the state it is applied to: wrong sequence or predecessor."""
 
 
-def initial(incident: str, plan: Plan, space: str) -> State:
-    """An incident before its first event."""
-    return State(incident=incident, space=space, plan_id=plan.id, plan_digest=plan_digest(plan))
+def initial(incident: str, plan: Plan, space: str, rules_version: int = RULES_VERSION) -> State:
+    """An incident before its first event, which will follow the rules of ``rules_version``."""
+    return State(
+        incident=incident,
+        space=space,
+        plan_id=plan.id,
+        plan_digest=plan_digest(plan),
+        rules_version=rules_version,
+    )
 
 
 def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple[Event, ...]:
@@ -127,10 +150,14 @@ def decide(plan: Plan, state: State, envelope: Envelope, now: datetime) -> tuple
     if commit.events or isinstance(command, Tick):
         commit.add(clocks.changes(plan, commit.state, now))
         commit.add(clocks.passing(commit.state, now))
+        commit.add(outbox.settled(plan, commit.state, now))
+        commit.add(outbox.calls_wanted(plan, commit.state, now))
     queued = notices.called_for(plan, commit.state, commit.events, now)
     if queued:
         clause = plan.reminders.clause
         commit.add([Fact(NoticesQueued(notices=queued), clause, now)])
+    if commit.events or isinstance(command, Tick):
+        commit.add(outbox.compose(plan, commit.state, now))
     return tuple(commit.events)
 
 

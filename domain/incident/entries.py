@@ -332,6 +332,8 @@ class Notice(Model):
     acknowledged_recorded: Moment | None = None
     refused: bool = False
     comment: str | None = None
+    pursued: bool = True
+    """Whether it asks for an answer; parts of a series do not (Escalation.once)."""
     climbed: int = 0
     """How many times it has gone out: rungs of its ladder, then repetitions of the last."""
     ended: Literal["stopped", "settled"] | None = None
@@ -339,9 +341,14 @@ class Notice(Model):
     reason: str | None = None
 
     @property
+    def open(self) -> bool:
+        """Neither answered, nor stopped, nor over."""
+        return self.acknowledged_at is None and self.ended is None
+
+    @property
     def unanswered(self) -> bool:
         """Whether somebody still has to answer it."""
-        return self.acknowledged_at is None and self.ended is None
+        return self.pursued and self.open
 
 
 class Message(Model):

@@ -37,16 +37,26 @@ from domain.incident.commands import (
     PurgePersons,
     ReassignTask,
     RecordAuthorisation,
+    RecordCall,
     RecordOrder,
     RegisterPerson,
     ReleasePack,
     Reopen,
     SignReport,
+    StopNotice,
     SubmitReport,
     Verify,
     VoidEntry,
 )
-from domain.incident.observations import AcceptMerge, ConcludeMerge, NoticeOutcome, Refused, Tick
+from domain.incident.observations import (
+    AcceptMerge,
+    ConcludeMerge,
+    Delivered,
+    MessageOutcome,
+    NoticeOutcome,
+    Refused,
+    Tick,
+)
 from domain.incident.record import Attribution, canonical_json, digest
 
 AnyCommand = Annotated[
@@ -78,6 +88,8 @@ AnyCommand = Annotated[
     | AddCorrectiveAction
     | CompleteCorrectiveAction
     | AcknowledgeNotice
+    | StopNotice
+    | RecordCall
     | Attach
     | VoidEntry
     | IssueWarning
@@ -91,6 +103,8 @@ AnyCommand = Annotated[
     | RegisterPerson
     | PurgePersons
     | NoticeOutcome
+    | MessageOutcome
+    | Delivered
     | Tick
     | Refused,
     Field(discriminator="name"),

@@ -12,12 +12,14 @@ from domain.incident.commands import Condition
 from domain.incident.entries import (
     Attachment,
     Authorisation,
+    Call,
     Caller,
     Clock,
     CorrectiveAction,
     Facts,
     Given,
     Group,
+    Message,
     Notice,
     Order,
     Proposal,
@@ -225,6 +227,8 @@ class NoticesQueued(Payload):
 
 
 class NoticeSent(Payload):
+    """A notice that went out by itself (rules version 1)."""
+
     type = "notice.accepted"
     notice: str
     channels: tuple[str, ...]
@@ -234,6 +238,70 @@ class NoticeFailed(Payload):
     type = "notice.failed"
     notice: str
     failure: str
+
+
+class MessageComposed(Payload):
+    type = "message.composed"
+    message: Message
+
+
+class MessageSent(Payload):
+    """A provider accepted it: whether anybody reads it is another matter."""
+
+    type = "message.sent"
+    message: str
+    notices: tuple[str, ...]
+    channels: tuple[str, ...]
+    contacts: tuple[str, ...] = ()
+    delivered: bool = False
+
+
+class MessageFailed(Payload):
+    type = "message.failed"
+    message: str
+    notices: tuple[str, ...]
+    failure: str
+
+
+class MessageWithdrawn(Payload):
+    """Answered before it was sent, so it was not."""
+
+    type = "message.withdrawn"
+    message: str
+
+
+class NoticesDelivered(Payload):
+    type = "notices.delivered"
+    notices: tuple[str, ...]
+
+
+class NoticesSettled(Payload):
+    """Their matter is over: nothing is left to answer."""
+
+    type = "notices.settled"
+    notices: dict[str, str]
+    """Each with the reason."""
+
+
+class NoticeStopped(Payload):
+    type = "notice.stopped"
+    notice: str
+    reason: str
+
+
+class CallWanted(Payload):
+    type = "call.wanted"
+    call: Call
+
+
+class CallMade(Payload):
+    """A call of the duty seat; whoever answered has heard ``notices``."""
+
+    type = "call.made"
+    recipient: str
+    answered: bool
+    taken_by: str | None = None
+    notices: tuple[str, ...] = ()
 
 
 class NoticeAcknowledged(Payload):

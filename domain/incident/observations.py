@@ -54,7 +54,7 @@ class ConcludeMerge(Command):
 
 
 class NoticeOutcome(Command):
-    """What a channel said of a notice."""
+    """What a channel said of a notice that went out by itself (rules version 1)."""
 
     name: Literal["notice_outcome"] = "notice_outcome"
     internal: ClassVar[bool] = True
@@ -62,6 +62,31 @@ class NoticeOutcome(Command):
     accepted: tuple[str, ...] = ()
     """The channels that accepted it."""
     failure: str | None = None
+
+
+class MessageOutcome(Command):
+    """What became of a message: which channels accepted it, for which contacts."""
+
+    name: Literal["message_outcome"] = "message_outcome"
+    internal: ClassVar[bool] = True
+    message: str
+    channels: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
+    """Ids of the directory; never a number or an address."""
+    delivered: bool = False
+    phone_only: bool = False
+    """Some of the contacts can be reached by telephone alone."""
+    failure: str | None = None
+    withdrawn: bool = False
+    """Everything in it had been answered before it was sent."""
+
+
+class Delivered(Command):
+    """A provider, or the inbox that was opened, says that notices reached their recipient."""
+
+    name: Literal["delivered"] = "delivered"
+    internal: ClassVar[bool] = True
+    notices: tuple[str, ...]
 
 
 class Tick(Command):

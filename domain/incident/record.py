@@ -13,8 +13,10 @@ from domain.base import Model, Moment, Strict
 GENESIS = "0" * 64
 """What the first event of an incident names as its predecessor."""
 
-Means = Literal["in_person", "phone", "written_instruction", "meeting", "fax", "system"]
-"""当面, 电话, 批示, 会议, 传真, 系统."""
+Means = Literal[
+    "in_person", "phone", "written_instruction", "meeting", "fax", "system", "message", "link"
+]
+"""当面, 电话, 批示, 会议, 传真, 系统, 短信或聊天消息, 签收链接."""
 
 
 class Attribution(Strict):

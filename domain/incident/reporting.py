@@ -30,7 +30,7 @@ from domain.incident.rules import (
     missing,
     with_occasion,
 )
-from domain.incident.state import RULES_VERSION, State
+from domain.incident.state import State
 from domain.plan import Plan
 
 ACTIVE = ("reported", "early_handling", "responding")
@@ -83,7 +83,7 @@ def intake(ctx: Context, command: Intake) -> Sequence[Fact]:
                 flags=tuple(flags),
                 plan_id=ctx.plan.id,
                 plan_digest=ctx.state.plan_digest,
-                rules_version=RULES_VERSION,
+                rules_version=ctx.state.rules_version,
                 space=ctx.state.space,
             ),
             ctx.require("intake"),

@@ -155,7 +155,8 @@ class State(Model):
     @property
     def outbox(self) -> tuple[Notice, ...]:
         """The notices still to be handed to a channel."""
-        return tuple(n for n in self.notices.values() if n.status == "queued")
+        queued = (n for n in self.notices.values() if n.status == "queued")
+        return tuple(n for n in queued if n.open or not self.pursues)
 
     @property
     def unanswered(self) -> tuple[Notice, ...]:

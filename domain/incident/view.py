@@ -23,6 +23,11 @@ def next_due(state: State, now: datetime) -> Clock | None:
     return next((clock for clock in state.open_clocks if clock.due > now), None)
 
 
+def unanswered(state: State) -> tuple[str, ...]:
+    """The bodies that have a notice and have not answered it, by id."""
+    return tuple(sorted({notice.recipient for notice in state.unanswered}))
+
+
 def waiting_for(plan: Plan, state: State) -> tuple[str, ...]:
     """The bodies from which something is expected, by id: open decisions, duties and tasks."""
     bodies: set[str] = set()
@@ -35,6 +40,8 @@ def waiting_for(plan: Plan, state: State) -> tuple[str, ...]:
             and all(r.proposal != proposal.id for r in state.releases.values())
         ):
             bodies.add(plan.office)
+    if state.pursues and state.open_calls:
+        bodies.add(plan.duty)
     for clock in state.open_clocks:
         bodies.add(clock.owner)
     for task in state.tasks.values():
@@ -68,6 +75,11 @@ def details(plan: Plan, state: State, now: datetime, journal: str = "current") -
     if upcoming:
         lines.append("### 接下来 next")
         lines += [_clock_line(plan, state, clock) for clock in upcoming[:SHOWN]]
+        lines.append("")
+    silent = [plan.body_by_id[body].name for body in unanswered(state)]
+    if silent:
+        lines.append("### 未签收 not answered")
+        lines += [f"- {name.zh} {name.en}" for name in silent]
         lines.append("")
     names = [plan.body_by_id[b].name for b in waiting_for(plan, state) if b in plan.body_by_id]
     if names:

@@ -223,7 +223,16 @@ def command(dice: Dice, name: str, plan: Plan, state: State, now: datetime) -> d
             return {
                 "notice": dice.some(state.notices),
                 "refuse": refuse,
-                "comment": dice.text() if refuse else None,
+                "comment": dice.text() if refuse or dice.one_in(2) else None,
+            }
+        case "stop_notice":
+            return {"notice": dice.some(state.notices), "reason": dice.text()}
+        case "record_call":
+            answered = dice.one_in(2)
+            return {
+                "recipient": dice.some(plan.body_by_id),
+                "answered": answered,
+                "taken_by": dice.text() if answered else None,
             }
         case "attach":
             title = dice.text()

@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from domain.grading import Findings
+from domain.incident import outbox
 from domain.incident.commands import (
+    AcknowledgeNotice,
     Assess,
     CompleteTask,
     CorrectFacts,
@@ -30,7 +32,7 @@ from domain.incident.commands import (
 )
 from domain.incident.entries import Caller, Delivery, Facts
 from domain.incident.envelope import Envelope
-from domain.incident.observations import NoticeOutcome
+from domain.incident.observations import MessageOutcome
 from tests.domain.driver import Driver, beijing, gaoqing, tiny
 
 __all__ = ["COUNTS", "QUALIFIED", "Story", "beijing", "gaoqing", "tiny"]
@@ -229,16 +231,41 @@ class Story(Driver):
         return self.do(CompleteTask(task=task, result="已完成"), owner, **how)
 
     def deliver_notices(self) -> Self:
-        """Every notice in the outbox is accepted by its channel."""
-        for notice in self.state.outbox:
-            command = NoticeOutcome(notice=notice.id, accepted=("inbox",))
-            self.send(Envelope(received=self.now, command=command))
-        return self
+        """Every notice that has not gone out yet does, and a channel accepts it."""
+        while True:
+            for message in tuple(self.state.messages):
+                self.arrived(message)
+            waiting = [
+                at
+                for body, at in outbox.next_moments(self.plan, self.state).items()
+                if any(n.recipient == body for n in self.state.outbox)
+            ]
+            if not waiting:
+                return self
+            self.at(min(waiting))
+
+    def arrived(self, message: str, **outcome: Any) -> Self:
+        """What became of a message: accepted by the inbox unless told otherwise."""
+        command = MessageOutcome(message=message, **(outcome or {"channels": ("inbox",)}))
+        return self.send(Envelope(received=self.now, command=command))
 
     def fail_notice(self, notice: str, failure: str = "通道不可用") -> Self:
-        """No channel took the notice."""
-        command = NoticeOutcome(notice=notice, failure=failure)
-        return self.send(Envelope(received=self.now, command=command))
+        """No channel took the message that the notice is in."""
+        (message,) = (m.id for m in self.state.messages.values() if notice in m.notices)
+        return self.arrived(message, failure=failure)
+
+    def acknowledge(self, notice: str, **how: Any) -> Self:
+        """The body to which a notice went acknowledges it, from its own seat."""
+        body = self.state.notices[notice].recipient
+        seat = next(s.id for s in self.plan.seats if s.body == body)
+        return self.do(AcknowledgeNotice(notice=notice), body, **{"seat": seat, **how})
+
+    def acknowledge_all(self) -> Self:
+        """Everybody acknowledges everything."""
+        for notice in self.state.unanswered:
+            if self.state.notices[notice.id].unanswered:
+                self.acknowledge(notice.id)
+        return self
 
     def _decides(self, level: str | None) -> str:
         return self.plan.level_by_id[level or self.plan.level_ids[-1]].decides[0]

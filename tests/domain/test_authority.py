@@ -64,6 +64,11 @@ MAY: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "add_corrective_action": (frozenset({OFFICE, MSA, COMMAND, GOVERNMENT}), ("5.3",)),
     "complete_corrective_action": (frozenset({CONCERNED}), ("5.3",)),
     "acknowledge_notice": (frozenset({CONCERNED}), ("2.1.1(3)",)),
+    "stop_notice": (
+        frozenset({OFFICE, COMMAND, GOVERNMENT, MSA, DUTY}),
+        ("2.1.1(2)", "4.2"),
+    ),
+    "record_call": (REPORTING, ("3.2.4", "3.2.2(3)")),
     "attach": (BODIES, ("3.2.4",)),
     "void_entry": (frozenset({MSA, DUTY, OFFICE, GOVERNMENT, CONCERNED}), ("3.2.3(2)",)),
     "issue_warning": (WARNERS | {MSA, GOVERNMENT}, ("3.3.1", "3.3.2", "3.3.3", "3.3.4")),

@@ -6,11 +6,12 @@ import pytest
 
 from domain import clocks
 from domain.base import beijing_text
-from domain.incident import notices, view
+from domain.incident import view
 from domain.incident.commands import Close, DetermineCause, Dismiss, VoidEntry
 from domain.incident.envelope import Envelope
 from domain.incident.observations import NoticeOutcome
 from domain.plan import Plan
+from store.texts import notice_text
 from tests.domain.story import Story, beijing, gaoqing
 
 BOTH = ("county-government", "city-msa")
@@ -47,7 +48,7 @@ def test_an_internal_target_is_reminded_of_once_and_says_that_it_is_internal() -
         for n in story.notices("duty", "reminder")
         if "report-city/city-health" in n.ref.split() and not n.statutory
     ]
-    title, text = notices.render(story.plan, story.state, notice)
+    title, text = notice_text(story.plan, story.state, notice)
     assert "内控" in text.zh
     assert "internal target" in text.en
     assert "GQ-1" in title.zh
@@ -57,7 +58,7 @@ def test_an_internal_target_is_reminded_of_once_and_says_that_it_is_internal() -
 def test_the_statutory_clock_is_not_called_internal() -> None:
     story = Story().intake().at("15:00")
     (notice,) = [n for n in story.notices("duty", "reminder") if n.statutory]
-    text = notices.render(story.plan, story.state, notice)[1]
+    text = notice_text(story.plan, story.state, notice)[1]
     assert "时限2026-10-06 16:00" in text.zh
     assert "内控" not in text.zh
     # 立即 and 及时 are marked wherever clocks are listed.

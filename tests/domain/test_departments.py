@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from domain.incident import notices
 from domain.incident.commands import ProposeActivation, ReleasePack
+from store.texts import notice_text
 from tests.domain.story import Story, gaoqing
 
 COUNTY = [body for body in gaoqing().bodies if body.duties]
@@ -33,7 +33,7 @@ def test_each_bodys_duties_can_be_given_to_it_as_tasks(body: str) -> None:
     given = {k: t for k, t in story.state.tasks.items() if k not in before}
     assert [(t.owner, t.clause) for t in given.values()] == [(body, d.clause) for d in named.duties]
     (notice,) = story.notices(body, "tasks")[heard:]
-    text = notices.render(story.plan, story.state, notice)[1]
+    text = notice_text(story.plan, story.state, notice)[1]
     assert all(duty.text.zh in text.zh and duty.text.en in text.en for duty in named.duties)
     for task in given:
         story.complete(task)

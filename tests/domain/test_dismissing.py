@@ -31,13 +31,14 @@ def test_a_dismissal_is_corrected_with_exactly_those_who_were_told() -> None:
         story.report("correction", recipient, about="dismissal")
         assert not story.state.done
     story.report("correction", "city-health", about="dismissal")
-    assert story.deliver_notices().state.done
+    assert not story.deliver_notices().state.done, "nobody has said yet that he heard of it"
+    assert story.acknowledge_all().state.done
 
 
 @pytest.mark.clause("3.2.3(2)")
 def test_a_dismissal_of_which_nobody_had_heard_is_over_at_once() -> None:
     story = Story().intake().do(Dismiss(reasons="误报")).deliver_notices()
-    story.expect_no_clock("correction-dismissed")
+    story.expect_no_clock("correction-dismissed").acknowledge_all()
     assert story.state.done
 
 

@@ -20,11 +20,12 @@ from hypothesis.stateful import (
 
 from domain import clocks
 from domain.base import Refusal
-from domain.incident import chain, engine, merging, notices, view
+from domain.incident import chain, engine, merging, view
 from domain.incident.envelope import COMMANDS, Envelope, command_adapter
 from domain.incident.observations import AcceptMerge, ConcludeMerge, NoticeOutcome, Tick
 from domain.incident.record import Attribution
 from domain.incident.state import TERMINAL, State
+from store.texts import notice_text
 from tests.domain import asking, oracle
 from tests.domain.asking import Dice
 from tests.domain.driver import gaoqing, tiny
@@ -333,7 +334,7 @@ class Machine(Checked):
         view.details(self.plan, self.state, self.now)
         view.waiting_for(self.plan, self.state)
         for notice in list(self.state.notices.values())[-3:]:
-            notices.render(self.plan, self.state, notice)
+            notice_text(self.plan, self.state, notice)
 
     def teardown(self) -> None:
         """The record alone tells the whole story, and nothing that it must not tell."""

@@ -94,7 +94,7 @@ def test_a_notice_on_its_way_does_not_delay_a_merge() -> None:
     merges.accept(target, given)
     (lost,) = source.notices("county-msa", "tasks")
     source.fail_notice(lost.id)
-    assert source.types() == ["notice.failed", "notices.queued"]
+    assert source.types() == ["message.failed", "call.wanted", "notices.queued"]
     merges.conclude(source, target, given).expect_phase("merged")
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 
-from domain.incident import notices
 from domain.incident.commands import (
     AcknowledgeNotice,
     CorrectFacts,
@@ -16,6 +15,7 @@ from domain.incident.commands import (
     RegisterPerson,
 )
 from domain.incident.view import waiting_for
+from store.texts import notice_text
 from tests.domain.later import Story
 from tests.domain.story import gaoqing
 
@@ -57,11 +57,11 @@ def test_another_laws_limit_is_cited_under_that_law() -> None:
     heard = [n for n in story.notices("duty", "reminder") if n.clause.startswith("突发公共")]
     assert heard
     for notice in heard:
-        _, text = notices.render(story.plan, story.state, notice)
-        assert "依据:突发公共卫生事件应急条例 20。" in text.zh
+        _, text = notice_text(story.plan, story.state, notice)
+        assert "依据：突发公共卫生事件应急条例 20。" in text.zh
         assert "高青县药品安全事件应急预案" not in text.zh
-    ours = notices.render(story.plan, story.state, story.notices("duty", "reported")[0])[1]
-    assert "依据:高青县药品安全事件应急预案 3.2.1。" in ours.zh
+    ours = notice_text(story.plan, story.state, story.notices("duty", "reported")[0])[1]
+    assert "依据：高青县药品安全事件应急预案 3.2.1。" in ours.zh
 
 
 @pytest.mark.clause("3.2.2")
@@ -88,7 +88,7 @@ def test_several_things_at_once_are_one_notice_each_kind() -> None:
     assert set(counts.values()) == {1}
     (tasks,) = story.notices("county-msa", "tasks")
     assert len(tasks.ref.split()) > 3
-    title, text = notices.render(story.plan, story.state, tasks)
+    title, text = notice_text(story.plan, story.state, tasks)
     assert title.zh.startswith("任务下达")
     assert text.zh.count("任务t") == len(tasks.ref.split())
 
@@ -203,10 +203,12 @@ def test_accepted_by_a_channel_is_not_acknowledged_by_a_person() -> None:
     assert (notice.status, notice.acknowledged_at) == ("accepted", None)
     command = AcknowledgeNotice(notice=notice.id)
     story.refuses("no_authority", "2.1.1(3)", command, "county-police")
-    story.at("14:10").do(command, "county-health")
+    story.at("14:10").do(command, "county-health", seat="county-health")
     (notice,) = story.notices("county-health", "tasks")
     assert (notice.acknowledged_at, notice.acknowledged_by) == (story.now, "county-health")
-    story.refuses("already_acknowledged", notice.clause, command, "county-health")
+    story.refuses(
+        "already_acknowledged", notice.clause, command, "county-health", seat="county-health"
+    )
 
 
 @pytest.mark.clause("4.2(5)")
@@ -214,8 +216,9 @@ def test_whoever_acknowledges_has_been_told_whatever_the_channel_said() -> None:
     story = Story().intake()
     (notice,) = story.notices("county-health", "informed")
     story.fail_notice(notice.id).expect_open("county-health-told/county-health")
-    assert told(story) == {("duty", "failed")}
-    story.do(AcknowledgeNotice(notice=notice.id), "county-health", means="phone")
+    assert told(story) == {("duty", "call")}
+    heard = AcknowledgeNotice(notice=notice.id, comment="值班员张某接听")
+    story.do(heard, "county-health", means="phone")
     story.expect_met("county-health-told/county-health")
 
 
@@ -227,18 +230,18 @@ def test_a_notice_sent_back_goes_to_the_office_with_its_reason() -> None:
     story.refuses("comment_missing", notice.clause, bare, "county-health")
     story.do(bare.model_copy(update={"comment": "非本单位职责"}), "county-health")
     (heard,) = story.notices(OFFICE, "refused")
-    _, text = notices.render(story.plan, story.state, heard)
+    _, text = notice_text(story.plan, story.state, heard)
     assert "非本单位职责" in text.zh
     story.expect_open("county-health-told/county-health")
 
 
 def test_news_of_a_lost_notice_that_is_lost_itself_ends_there() -> None:
     story = Story().intake()
-    (first, *_) = story.state.outbox
-    story.fail_notice(first.id)
-    (news,) = story.notices("duty", "failed")
-    story.fail_notice(news.id)
-    assert story.types() == ["notice.failed"]
+    (lost, *_) = story.notices("county-health", "informed")
+    story.fail_notice(lost.id)
+    (news,) = story.notices("duty", "call")
+    story.at("14:01").fail_notice(news.id)
+    assert story.types() == ["message.failed"]
 
 
 def test_news_of_a_refusal_that_is_refused_itself_ends_there() -> None:
@@ -252,11 +255,13 @@ def test_news_of_a_refusal_that_is_refused_itself_ends_there() -> None:
 
 
 def test_an_outcome_that_comes_twice_changes_nothing() -> None:
-    story = Story().intake().deliver_notices()
-    (notice,) = story.notices("county-health", "tasks")
-    story.fail_notice(notice.id)
+    story = Story().intake()
+    message = next(m for m in story.state.messages.values() if m.recipient == "county-health")
+    story.arrived(message.id)
+    before = story.notices("county-health", "tasks")
+    story.arrived(message.id, failure="too late")
     assert story.types() == []
-    assert story.notices("county-health", "tasks") == [notice]
+    assert story.notices("county-health", "tasks") == before
 
 
 # --- what they say --------------------------------------------------------------------------
@@ -273,7 +278,7 @@ def test_every_notice_can_be_shown_and_names_no_person() -> None:
     subjects = {n.subject for n in story.state.notices.values()}
     assert len(subjects) >= 10
     for notice in story.state.notices.values():
-        title, text = notices.render(story.plan, story.state, notice)
+        title, text = notice_text(story.plan, story.state, notice)
         for part in (title.zh, title.en, text.zh, text.en):
             assert part.strip()
             assert "p-77" not in part
@@ -286,7 +291,7 @@ def test_every_notice_can_be_shown_and_names_no_person() -> None:
 def test_a_drill_says_so_in_every_notice() -> None:
     story = Story(space="drill").intake()
     for notice in story.state.notices.values():
-        title, text = notices.render(story.plan, story.state, notice)
+        title, text = notice_text(story.plan, story.state, notice)
         assert title.zh.startswith("【演练】")
         assert text.en.startswith("【演练】")
 
@@ -295,13 +300,13 @@ def test_a_drill_says_so_in_every_notice() -> None:
 def test_an_internal_target_is_named_as_one() -> None:
     story = Story().intake().at("16:30")
     texts = {
-        ref: notices.render(story.plan, story.state, n)[1].zh
+        ref: notice_text(story.plan, story.state, n)[1].zh
         for n in story.notices("duty")
         for ref in n.ref.split()
         if n.subject in ("reminder", "unrecorded")
     }
-    assert "(内控)" in texts["report-city/city-health"]
+    assert "（内控）" in texts["report-city/city-health"]
     only = [n for n in story.notices("duty", "reminder") if n.ref.startswith("report-2h")]
     assert only
     for notice in only:
-        assert "(内控)" not in notices.render(story.plan, story.state, notice)[1].zh
+        assert "（内控）" not in notice_text(story.plan, story.state, notice)[1].zh

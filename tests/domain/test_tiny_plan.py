@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 
-from domain.incident import merging, notices, view
+from domain.incident import merging, view
 from domain.incident.commands import (
     AddCorrectiveAction,
     Close,
@@ -25,6 +25,7 @@ from domain.incident.commands import (
     ReleasePack,
 )
 from domain.plan import Plan
+from store.texts import notice_text
 from tests.domain.driver import ROOT
 from tests.domain.later import Story as AnyStory
 from tests.domain.story import gaoqing, tiny
@@ -77,9 +78,9 @@ def test_the_whole_way_under_another_countys_plan() -> None:
     story.do(DecideRelease(proposal=name, approve=True), "hall", seat="desk")
     story.do(PublishRelease(proposal=name, channel="广播"), "herald", seat="herald")
     (release,) = story.state.releases
-    story.expect_open(f"filed/upper-watch/{release}", "14:45").file(release, "upper-watch")
+    story.expect_open(f"filed/upper-watch/{release}", "14:47").file(release, "upper-watch")
     story.propose_termination(seat="bureau").decide_termination(seat="desk")
-    story.expect_phase("aftermath").expect_due(f"final/hall/{ended(story)}", "2026-10-16 14:00")
+    story.expect_phase("aftermath").expect_due(f"final/hall/{ended(story)}", "2026-10-16 14:02")
     (warning,) = story.state.warnings
     story.do(LiftWarning(warning=warning, reason="好转"), "hall", seat="desk").deliver_notices()
     story.do(DetermineCause(cause="bad-lot", conclusion="热原", crime_suspected=True), seat="desk")
@@ -110,7 +111,7 @@ def shown(story: Story) -> None:
     """Everything that people see can be shown in this county's words."""
     text = view.details(story.plan, story.state, story.now)
     for notice in story.state.notices.values():
-        title, body = notices.render(story.plan, story.state, notice)
+        title, body = notice_text(story.plan, story.state, notice)
         text += title.zh + body.zh
     assert "示例县" in text
     for word in ("高青", "淄博", "市监", "卫健"):

@@ -112,7 +112,7 @@ def test_the_departments_hear_of_our_warning() -> None:
 
 @pytest.mark.clause("3.3.5(4)")
 def test_a_notice_that_failed_leaves_the_telling_open() -> None:
-    story = ours()
+    story = ours().pass_time(minutes=1)
     story.fail_notice(story.notices("county-health", "informed")[-1].id)
     (clock,) = [c.id for c in story.clocks("warning-told") if c.recipient == "county-health"]
     story.expect_open(clock)

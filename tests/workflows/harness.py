@@ -4,8 +4,9 @@ Each incident has its own clock, which stands still in relation to ours until it
 """
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,13 +18,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
-from activities.notify import ChannelError
+from activities.channel import ChannelError, Outgoing
+from domain.directory import Contact, Directory
 from domain.grading import CheckedFindings, Findings
-from domain.incident.commands import Intake
+from domain.incident.commands import AcknowledgeNotice, Intake
 from domain.incident.entries import Caller, Facts
 from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.record import Attribution, Event
-from domain.incident.state import State
+from domain.incident.state import RULES_VERSION, State
 from domain.plan import Plan
 from embedded.temporal import set_current_version
 from settings import Settings, build_id
@@ -38,7 +40,6 @@ from workflows.contracts import (
     OVERVIEW_QUERY,
     STATE_QUERY,
     IncidentStart,
-    NoticeOrder,
     Overview,
     Receipt,
     update_id,
@@ -141,7 +142,7 @@ class IncidentDriver:
                 space=self.client.namespace,
                 plan=self.plan,
                 opening=opening,
-                **options,
+                **{"rules_version": RULES_VERSION, **options},
             ),
             id=self.number,
             task_queue=self.queue,
@@ -215,6 +216,22 @@ class IncidentDriver:
         """Send an envelope as the API does when no worker took its Update."""
         await self.handle.signal(COMMAND_SIGNAL, envelope)
 
+    async def acknowledge(self, *recipients: str) -> int:
+        """Bodies answer every notice they have, each from its own seat; how many there were."""
+        found = [
+            notice
+            for notice in (await self.state()).unanswered
+            if not recipients or notice.recipient in recipients
+        ]
+        for notice in found:
+            with contextlib.suppress(Refused):
+                await self.send(
+                    AcknowledgeNotice(notice=notice.id),
+                    notice.recipient,
+                    recorder=notice.recipient,
+                )
+        return len(found)
+
     # --- what can be seen ---
 
     async def state(self) -> State:
@@ -287,7 +304,7 @@ def intake(learned_at: datetime, **facts: Any) -> Intake:
 
 
 class Silent:
-    """A channel that reaches everybody and never accepts: a real one, of the test's own."""
+    """A channel that never accepts: a real one, of the test's own."""
 
     name = "silent"
 
@@ -295,22 +312,46 @@ class Silent:
         self.asked = 0
         self._retryable = retryable
 
-    async def send(self, order: NoticeOrder) -> bool:
+    async def send(self, message: Outgoing) -> bool:
         self.asked += 1
         raise ChannelError("nobody listens", retryable=self._retryable)
+
+
+def directory_of(bodies: Mapping[str, Mapping[str, str]], channel: str = "mail") -> Directory:
+    """A directory in which each body has one contact a role, at one address."""
+    return Directory(
+        contacts=tuple(
+            Contact.model_validate(
+                {
+                    "id": f"{body}-{role}",
+                    "body": body,
+                    "role": role,
+                    "addresses": [{"channel": channel, "to": to}],
+                }
+            )
+            for body, roles in bodies.items()
+            for role, to in roles.items()
+        )
+    )
 
 
 @asynccontextmanager
 async def working(
     client: Client, pool: Pool, queue: str, space: str = "incidents", **options: Any
 ) -> AsyncIterator[Worker]:
-    """A production worker, in this process, on a queue of its own."""
-    more = {
-        name: options.pop(name)
-        for name in list(options)
-        if name.startswith("smtp") or name == "mail_to"
-    }
+    """A production worker, in this process, on a queue of its own.
+
+    ``directory`` is a Directory that stands for the one in PostgreSQL; ``smtp_…`` are settings.
+    """
+    more = {name: options.pop(name) for name in list(options) if name.startswith("smtp")}
     config = Settings(space=space, task_queue=queue, **more)
+    known = options.get("directory")
+    if isinstance(known, Directory):
+
+        async def directory() -> Directory:
+            return known
+
+        options["directory"] = directory
     async with make_worker(client, config, pool, **options) as worker:
         await set_current_version(client, DEPLOYMENT, build_id(), (queue,))
         yield worker

@@ -1,0 +1,228 @@
+"""How notices go out and are pursued until somebody answers (2.1.1(2) 检查督促).
+
+Notices to one body leave together, as a message. A notice that nobody answers climbs the ladder
+that the plan has for it: reminded, the next contact, the leader, a telephone call, the command
+office. Every step is at an absolute moment from when the notice was queued. Nothing ends the
+climb but an answer, a recorded stop, or that the matter itself is over, which is recorded too.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from domain.directory import ROLES
+from domain.incident.entries import Call, Message, Notice
+from domain.incident.events import CallWanted, MessageComposed, NoticesSettled
+from domain.incident.rules import Fact
+from domain.incident.state import State
+from domain.plan import Ladder, Plan, Rung
+from domain.plan_words import ContactRole
+
+FIRST = Ladder(rungs=(Rung(after=timedelta(), contacts=ROLES[:2]),))
+"""The ladder of a plan that has none: told once, to whoever is on duty."""
+ABOUT_NOTICES = frozenset({"call", "unanswered", "failed", "refused"})
+"""News of notices: that such news gets lost or stays unanswered calls for no news again."""
+ENDINGS = frozenset({"dismissed", "merged", "reopened", "voided"})
+"""What bodies hear of an incident that ends without having been closed: pursued all the same."""
+
+
+def clause_of(plan: Plan) -> str:
+    """The clause under which notices are pursued."""
+    return plan.escalation.clause if plan.escalation else plan.reminders.clause
+
+
+def ladder_of(plan: Plan, notice: Notice) -> Ladder:
+    """The ladder that ``notice`` climbs."""
+    if plan.escalation is None:
+        return FIRST
+    return plan.escalation.statutory if notice.statutory else plan.escalation.internal
+
+
+def rung_of(ladder: Ladder, step: int) -> Rung:
+    """What is done at ``step``; past its end the last rung recurs."""
+    return ladder.rungs[min(step, len(ladder.rungs) - 1)]
+
+
+def step_at(ladder: Ladder, queued_at: datetime, step: int) -> datetime | None:
+    """When ``step`` is taken, None if never."""
+    at = queued_at + rung_of(ladder, step).after
+    beyond = step - len(ladder.rungs) + 1
+    if beyond <= 0:
+        return at
+    return None if ladder.repeat is None else at + beyond * ladder.repeat
+
+
+def next_step(plan: Plan, notice: Notice) -> datetime | None:
+    """When ``notice`` goes out next, the gathering apart; None if never again."""
+    if not notice.open or (notice.climbed and not notice.pursued):
+        return None
+    return step_at(ladder_of(plan, notice), notice.queued_at, notice.climbed)
+
+
+def _gather(plan: Plan) -> timedelta:
+    return plan.escalation.gather if plan.escalation else timedelta()
+
+
+def _in_flight(state: State) -> frozenset[str]:
+    return frozenset(notice for message in state.messages.values() for notice in message.notices)
+
+
+def _waiting(plan: Plan, state: State) -> dict[str, list[tuple[Notice, datetime]]]:
+    """The notices that will go out (again), by body, each with its next step."""
+    found: dict[str, list[tuple[Notice, datetime]]] = {}
+    flying = _in_flight(state)
+    for notice in state.notices.values() if state.pursues else ():
+        if notice.id not in flying and (at := next_step(plan, notice)) is not None:
+            found.setdefault(notice.recipient, []).append((notice, at))
+    return found
+
+
+def next_moments(plan: Plan, state: State) -> dict[str, datetime]:
+    """When the next message to each body is composed, by body."""
+    gather = _gather(plan)
+    moments: dict[str, datetime] = {}
+    for body, waiting in _waiting(plan, state).items():
+        # What is not urgent waits a little for what else may come.
+        patient = (
+            at + gather if not notice.statutory and not notice.climbed else at
+            for notice, at in waiting
+        )
+        moment = min(patient)
+        if (last := state.last_message.get(body)) is not None:
+            moment = max(moment, last + gather)
+        moments[body] = moment
+    return moments
+
+
+def compose(plan: Plan, state: State, now: datetime) -> list[Fact]:
+    """The messages whose moment has come, each with everything that waits for its body."""
+    facts: list[Fact] = []
+    waiting = _waiting(plan, state)
+    for body, moment in next_moments(plan, state).items():
+        if moment > now:
+            continue
+        notices: dict[str, int] = {}
+        contacts: set[ContactRole] = set()
+        for notice, at in waiting[body]:
+            if at <= now:
+                steps = _steps(plan, notice, now)
+                notices[notice.id] = steps[-1]
+                ladder = ladder_of(plan, notice)
+                contacts.update(*(rung_of(ladder, step).contacts for step in steps))
+        message = Message(
+            id=f"m{state.seq + 1 + len(facts)}",
+            recipient=body,
+            notices=notices,
+            contacts=tuple(role for role in ROLES if role in contacts),
+            at=now,
+        )
+        facts.append(Fact(MessageComposed(message=message), clause_of(plan), now))
+    return facts
+
+
+def _steps(plan: Plan, notice: Notice, now: datetime) -> range:
+    """The steps that are due: several when nobody worked meanwhile, and nobody is left out."""
+    ladder, last = ladder_of(plan, notice), notice.climbed
+    while notice.pursued:
+        at = step_at(ladder, notice.queued_at, last + 1)
+        if at is None or at > now:
+            break
+        last += 1
+    return range(notice.climbed, last + 1)
+
+
+def unanswered_by(plan: Plan, state: State, now: datetime) -> Iterator[Notice]:
+    """The notices of which the command office hears now that nobody answers them."""
+    told = {
+        ref for n in state.notices.values() if n.subject == "unanswered" for ref in n.ref.split()
+    }
+    for notice, rungs in _risen(plan, state, now):
+        hears = any(rung.office for rung in rungs) and notice.recipient != plan.office
+        if hears and notice.id not in told:
+            yield notice
+
+
+def calls_wanted(plan: Plan, state: State, now: datetime) -> list[Fact]:
+    """The telephone calls that are due now, one for each body."""
+    bodies: dict[str, list[str]] = {}
+    for notice, rungs in _risen(plan, state, now):
+        if any(rung.phone for rung in rungs):
+            bodies.setdefault(notice.recipient, []).append(notice.id)
+    facts: list[Fact] = []
+    for body, notices in bodies.items():
+        facts += call(plan, state, body, notices, "unanswered", now, len(facts))
+    return facts
+
+
+def call(
+    plan: Plan,
+    state: State,
+    body: str,
+    notices: Sequence[str],
+    reason: str,
+    now: datetime,
+    offset: int,
+) -> list[Fact]:
+    """A call to ``body`` about those of ``notices`` that no call is about yet.
+
+    Nobody is asked to telephone himself, and of lost news of calls no call is made.
+    """
+    called = {notice for known in state.calls.values() for notice in known.notices}
+    about = tuple(
+        notice
+        for notice in notices
+        if notice not in called and state.notices[notice].subject not in ABOUT_NOTICES
+    )
+    if not about or body == plan.duty:
+        return []
+    wanted = Call.model_validate(
+        {
+            "id": f"k{state.seq + 1 + offset}",
+            "recipient": body,
+            "notices": about,
+            "reason": reason,
+            "at": now,
+        }
+    )
+    return [Fact(CallWanted(call=wanted), clause_of(plan), now)]
+
+
+def _risen(plan: Plan, state: State, now: datetime) -> Iterator[tuple[Notice, list[Rung]]]:
+    """The unanswered notices with every rung that they have reached by ``now``."""
+    if plan.escalation is None:
+        return
+    for notice in state.unanswered:
+        if notice.subject in ABOUT_NOTICES:
+            continue
+        ladder = ladder_of(plan, notice)
+        yield notice, [rung for rung in ladder.rungs if notice.queued_at + rung.after <= now]
+
+
+def settled(plan: Plan, state: State, now: datetime) -> list[Fact]:
+    """The notices whose matter is over, so that nobody is asked about it any more."""
+    if not state.pursues:
+        return []
+    over = {n.id: why for n in state.notices.values() if n.open and (why := _over(state, n))}
+    return [Fact(NoticesSettled(notices=over), clause_of(plan), now)] if over else []
+
+
+def _over(state: State, notice: Notice) -> str | None:
+    """Why there is nothing left to answer, None while there is."""
+    if state.phase == "closed":
+        return "the incident is closed"
+    if state.phase in ("dismissed", "merged") and notice.subject not in ENDINGS:
+        return f"the incident is {state.phase}"
+    refs = notice.ref.split()
+    match notice.subject:
+        case "reminder" | "unrecorded":
+            running = [r for r in refs if r in state.clocks and state.clocks[r].status == "open"]
+            return None if running else "the clock has stopped"
+        case "tasks":
+            undone = [r for r in refs if r in state.tasks and state.tasks[r].status == "open"]
+            return None if undone else "the tasks are done"
+        case "decision":
+            undecided = [r for r in refs if state.proposals[r].status == "open"]
+            return None if undecided else "it has been decided"
+        case "call" | "unanswered":
+            silent = [r for r in refs if state.notices[r].unanswered]
+            return None if silent else "it has been answered"
+    return None

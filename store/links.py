@@ -1,0 +1,109 @@
+"""Signed links: what somebody may do who has a message and no account.
+
+A link names what it allows and until when, and is signed; nothing is stored. So it works with
+PostgreSQL down, and every attempt to send a message makes the same one.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from itsdangerous import BadData, URLSafeSerializer
+from pydantic import ValidationError
+
+from domain.base import Moment, Strict
+
+Purpose = Literal["acknowledge", "delivered", "call"]
+
+
+class BadLink(Exception):
+    """The link was cut off, changed, made for something else, or is no link of ours."""
+
+
+class ExpiredLink(Exception):
+    """The link was good until a while ago."""
+
+
+class Grant(Strict):
+    """What a link allows: one thing, about one message of one incident, until a moment, UTC."""
+
+    purpose: Purpose
+    space: str
+    incident: str
+    subject: str
+    """The message, or for a call its recipient."""
+    body: str
+    """Whose answer it is."""
+    contact: str | None = None
+    seat: str | None = None
+    until: Moment
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes and reads links; ``base`` is where the API of the space is reached from outside."""
+
+    key: bytes
+    base: str
+    lifetime: timedelta
+
+    @classmethod
+    def of(cls, secret: bytes, base: str, lifetime: timedelta) -> "Links":
+        """Links under a key of their own, derived from ``secret``."""
+        key = hashlib.sha256(b"yaoan links\x00" + secret).digest()
+        return cls(key, base.rstrip("/"), lifetime)
+
+    def url(
+        self,
+        purpose: Purpose,
+        space: str,
+        incident: str,
+        subject: str,
+        body: str,
+        at: datetime,
+        contact: str | None = None,
+        seat: str | None = None,
+    ) -> str:
+        """A link that was made at ``at``, UTC, and is good for the lifetime."""
+        grant = Grant(
+            purpose=purpose,
+            space=space,
+            incident=incident,
+            subject=subject,
+            body=body,
+            contact=contact,
+            seat=seat,
+            until=at + self.lifetime,
+        )
+        return f"{self.base}/{purpose}/{self.token(grant)}"
+
+    def token(self, grant: Grant) -> str:
+        """``grant``, signed."""
+        said = grant.model_dump(mode="json", exclude_none=True, exclude={"purpose"})
+        said["until"] = int(grant.until.timestamp())
+        return str(self._signer(grant.purpose).dumps(said))
+
+    def read(self, purpose: Purpose, token: str, now: datetime) -> Grant:
+        """What ``token`` allows at ``now``, UTC.
+
+        Raises:
+            BadLink: it is not one of ours for this purpose.
+            ExpiredLink: it was good until a while ago.
+        """
+        try:
+            said = self._signer(purpose).loads(token)
+            until = datetime.fromtimestamp(said.pop("until"), UTC)
+            grant = Grant.model_validate({**said, "purpose": purpose, "until": until})
+        except (BadData, ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise BadLink(type(error).__name__) from None
+        if now >= grant.until:
+            raise ExpiredLink(grant.until.isoformat())
+        return grant
+
+    def _signer(self, purpose: Purpose) -> URLSafeSerializer:
+        return URLSafeSerializer(
+            self.key,
+            salt=f"yaoan {purpose}",
+            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+        )
