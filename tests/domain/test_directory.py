@@ -169,7 +169,9 @@ def test_somebody_without_an_address_on_shift_is_an_empty_shift() -> None:
 
 def test_one_bodys_roster_says_nothing_about_anothers() -> None:
     other = person("other", body="county-police")
-    directory = Directory(contacts=(LI, other), shifts=(shift("other", 5, 6, "county-police"),))
+    directory = Directory(
+        contacts=(PHONE, LI, other), shifts=(shift("other", 5, 6, "county-police"),)
+    )
     assert told(directory, "duty_officer") == ["li"]
 
 

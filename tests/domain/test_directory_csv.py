@@ -276,6 +276,7 @@ def test_every_fault_of_a_roster_is_named() -> None:
         "county-health,li,2026-02-30 17:00,明天\n"
         "county-helth,li,2026-03-02,2026-03-03 08:00\n"
         "county-health,wang,2026-03-02 20:00,2026-03-02 24:00\n"
+        "county-health,zhao,2026-03-02 20:00,2026-03-02 20:00\n"
     )
     assert named(sheet.errors) == [
         (3, "starts"),
@@ -285,6 +286,7 @@ def test_every_fault_of_a_roster_is_named() -> None:
         (6, "body"),
         (6, "starts"),
         (7, "ends"),
+        (8, "ends"),
     ]
     assert "of row 2, which ends at 2026-03-02 16:00" in sheet.errors[0].message.en
     assert "次日" in sheet.errors[1].message.zh
