@@ -242,7 +242,9 @@ class Notify:
     ) -> Outgoing:
         link = delivered = None
         if self._links is not None:
-            who = (order.space, order.incident, order.message, order.recipient, order.at)
+            # All of them, answered meanwhile or not: every attempt makes the same link.
+            about = tuple(item.notice for item in order.items)
+            who = (order.space, order.incident, about, order.recipient, order.at)
             link = self._links.url("acknowledge", *who, contact=contact.id)
             delivered = self._links.url("delivered", *who, contact=contact.id)
         title, text = say(order, items, link)

@@ -145,7 +145,9 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "due": "2026-06-30",
     },
     "complete_corrective_action": {"action": "a60", "result": "已修订检查表并完成检查"},
-    "acknowledge_notice": {"notice": "n7-1"},
+    "acknowledge_notice": {"notice": "n7.1"},
+    "stop_notice": {"notice": "n7.1", "reason": "已当面告知其主要负责人"},
+    "record_call": {"means": "phone", "recipient": "city-msa", "taken_by": "市局值班员"},
     "void_entry": {"seq": 9, "reason": "误录，人数有误"},
     "issue_warning": {
         "decider": "city-warning",

@@ -22,6 +22,8 @@ STRICT_CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+FORM_CSP: Final = STRICT_CSP.replace("form-action 'none'", "form-action 'self'")
+"""For the pages that people answer on."""
 DOCS_CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"

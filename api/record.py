@@ -18,6 +18,7 @@ from store.watch import Watcher
 log = logging.getLogger(__name__)
 
 NOT_STARTED: Final = "not_started_yet"
+NOT_YET: Final = "not_yet_journaled"
 WAIT_SECONDS: Final = 5.0
 """How long a read waits for its own write to be journaled."""
 
@@ -58,7 +59,7 @@ class Record:
             pool, self._watcher, incident, min_seq, WAIT_SECONDS
         ):
             raise unavailable(
-                "not_yet_journaled",
+                NOT_YET,
                 f"序号 {min_seq} 的记录尚未入库，请稍后再查；办理本身已生效。",
                 f"sequence {min_seq} is not on record yet: ask again; what was done holds",
                 retry_after=2,

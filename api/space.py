@@ -17,12 +17,15 @@ from api.problems import Problem, no_record, unavailable
 from api.record import NOT_STARTED, Record, Standing
 from api.security import Tokens
 from api.temporal import Late, NotRunning, Temporal, TemporalDown
+from domain.directory import Directory
 from domain.incident.engine import apply, decide, initial
 from domain.plan import Plan, plan_digest
 from settings import Settings, temporal_config
 from store import outbox
 from store.credentials import Row, load_digests
+from store.directory import Keeper
 from store.errors import Unavailable
+from store.links import Links
 from store.pool import Pool, open_pool
 from store.vault import Vault
 from store.watch import Watcher
@@ -67,6 +70,7 @@ class Space:
         self.tokens = Tokens(
             plan, settings.data_dir / f"tokens-{self.name}.json", self._load_digests
         )
+        self._keeper: Keeper | None = None
         self.watcher = Watcher(settings.database_url.get_secret_value(), self.name)
         self.record = Record(self.pool, self.watcher, self.name, self._started)
         self.owners = Owners(self.record, self.temporal)
@@ -140,6 +144,30 @@ class Space:
             opening = start.opening
             state = apply(state, decide(start.plan, state, opening, opening.received))
         return Standing(state, start.plan)
+
+    async def directory(self) -> Directory:
+        """Whom to reach: as of now, or the last known good one while PostgreSQL is down."""
+        if self._keeper is None:
+            copy = self.settings.data_dir / f"directory-{self.name}.json"
+            self._keeper = Keeper(await self.pool(), copy)
+        return await self._keeper.get()
+
+    def links(self) -> Links:
+        """How the links of this space are signed.
+
+        Raises:
+            Problem: 503, their key cannot be read.
+        """
+        config = self.settings
+        try:
+            secret = config.vault_key_path.read_bytes()
+        except OSError as error:
+            raise unavailable(
+                "links_unavailable",
+                "签收链接暂时无法使用，请电话回复值班室。",
+                "links cannot be read now: telephone the duty room",
+            ) from error
+        return Links.of(secret, config.link_base, config.link_lifetime)
 
     def vault(self) -> Vault:
         """The vault of personal data and files.

@@ -110,17 +110,22 @@ def _message(row: dict[str, Any]) -> Message:
     return Message(title=title, text=text, **row)
 
 
-async def mark_read(pool: Pool, message: int, body: str, at: datetime, by: str) -> None:
+async def mark_read(
+    pool: Pool, message: int, body: str, at: datetime, by: str
+) -> tuple[str, str]:
     """Keep that ``by`` read a notice of ``body`` at ``at``, UTC; the first reading stands.
+
+    Returns:
+        The incident and the notice.
 
     Raises:
         NotFound: the body has no such notice.
         Unavailable: PostgreSQL cannot answer.
     """
     async with connection(pool) as conn:
-        found = await conn.fetchval(
+        found = await conn.fetchrow(
             "UPDATE inbox SET read_at = coalesce(read_at, $3), read_by = coalesce(read_by, $4)"
-            " WHERE id = $1 AND body = $2 RETURNING id",
+            " WHERE id = $1 AND body = $2 RETURNING incident, notice",
             message,
             body,
             at,
@@ -128,3 +133,4 @@ async def mark_read(pool: Pool, message: int, body: str, at: datetime, by: str) 
         )
     if found is None:
         raise NotFound(f"{body} has no notice {message}")
+    return found["incident"], found["notice"]

@@ -26,15 +26,15 @@ class ExpiredLink(Exception):
 
 
 class Grant(Strict):
-    """What a link allows: one thing, about one message of one incident, until a moment, UTC."""
+    """What a link allows: one thing, within one incident, until a moment, UTC."""
 
     purpose: Purpose
     space: str
     incident: str
-    subject: str
-    """The message, or for a call its recipient."""
+    about: tuple[str, ...] = ()
+    """The notices that it is about."""
     body: str
-    """Whose answer it is."""
+    """Whose answer it is, or whom a call is to."""
     contact: str | None = None
     seat: str | None = None
     until: Moment
@@ -59,7 +59,7 @@ class Links:
         purpose: Purpose,
         space: str,
         incident: str,
-        subject: str,
+        about: tuple[str, ...],
         body: str,
         at: datetime,
         contact: str | None = None,
@@ -70,7 +70,7 @@ class Links:
             purpose=purpose,
             space=space,
             incident=incident,
-            subject=subject,
+            about=about,
             body=body,
             contact=contact,
             seat=seat,

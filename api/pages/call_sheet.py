@@ -1,16 +1,20 @@
 """The call sheet (E4): whom to call, by when, what to say, and boxes for who answered."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from api.pages import render
 from api.schemas import UNKNOWN
 from domain.base import beijing_text
-from domain.incident.entries import Clock
+from domain.directory import PHONE, Directory, phone_numbers
+from domain.incident.entries import Clock, Notice
 from domain.incident.notices import DRILL_MARK
 from domain.incident.state import State
+from domain.incident.wording import wording
 from domain.plan import Plan
+from store.texts import say_notice, template_of
 from workflows.contracts import INCIDENTS_SPACE
 
 KIND_ZH = {"statutory": "法定", "internal": "内控"}
@@ -33,14 +37,17 @@ class Owed:
 class Call:
     """One call: it can meet every duty to its recipient (E3)."""
 
+    body: str
     recipient: str
     upward: bool
     owed: tuple[Owed, ...]
+    notices: tuple[Notice, ...] = ()
+    """What the body has not answered in writing, to be read out."""
 
     @property
     def due(self) -> datetime:
-        """When the earliest of the duties is due."""
-        return min(owed.due for owed in self.owed)
+        """When the earliest of the duties is due, or since when an answer is awaited."""
+        return min((*(owed.due for owed in self.owed), *(n.queued_at for n in self.notices)))
 
 
 def calls(
@@ -56,13 +63,18 @@ def calls(
     for clock in state.open_clocks:
         if clock.recipient in plan.body_by_id and clock.owner in plan.body_by_id:
             by_recipient[clock.recipient].append(clock)
+    wanted = {call.recipient for call in state.open_calls}
     made = [
         Call(
+            body=recipient,
             recipient=plan.body_by_id[recipient].name.zh,
             upward=_upward(plan, recipient),
-            owed=tuple(_owed(plan, clock, now, numbered) for clock in clocks),
+            owed=tuple(_owed(plan, clock, now, numbered) for clock in by_recipient[recipient]),
+            notices=tuple(n for n in state.unanswered if n.recipient == recipient)
+            if recipient in wanted
+            else (),
         )
-        for recipient, clocks in by_recipient.items()
+        for recipient in dict.fromkeys((*by_recipient, *sorted(wanted)))
     ]
     return tuple(sorted(made, key=lambda call: (not call.upward, call.due, call.recipient)))
 
@@ -114,8 +126,47 @@ def summary(plan: Plan, state: State) -> str:
     return "".join(parts).replace("。。", "。")
 
 
-def page(plan: Plan, state: State, now: datetime) -> str:
-    """The call sheet as HTML."""
+@dataclass(frozen=True)
+class Line:
+    """Who of a body to ask for, and the number."""
+
+    who: str
+    number: str
+
+
+ROLES_ZH = {
+    "duty_phone": "值班电话",
+    "duty_officer": "值班员",
+    "deputy": "副职",
+    "leader": "主要负责人",
+}
+
+
+def lines(plan: Plan, directory: Directory, body: str, now: datetime) -> tuple[Line, ...]:
+    """The numbers of a body in the order to be called; those of the whole it is part of after."""
+    whole = plan.body_by_id[body].part_of
+    found: dict[str, Line] = {}
+    for one in (body, whole) if whole else (body,):
+        for contact in phone_numbers(directory, one, now):
+            who = " ".join(filter(None, (ROLES_ZH[contact.role], contact.name)))
+            for address in contact.addresses:
+                if address.channel == PHONE:
+                    found.setdefault(address.to, Line(who, address.to))
+    return tuple(found.values())
+
+
+def page(
+    plan: Plan,
+    state: State,
+    now: datetime,
+    directory: Directory,
+    form: Callable[[str], str] | None = None,
+) -> str:
+    """The call sheet as HTML.
+
+    Args:
+        form: where the form of a call to a body is sent; None for who cannot enter calls.
+    """
     drill = "" if state.space == INCIDENTS_SPACE else DRILL_MARK
     own = plan.body_by_id[plan.regulator].name.zh
     text = summary(plan, state)
@@ -128,6 +179,15 @@ def page(plan: Plan, state: State, now: datetime) -> str:
         state=state,
         now=now,
         calls=found,
+        lines={call.body: lines(plan, directory, call.body, now) for call in found},
+        forms={call.body: form(call.body) for call in found} if form else {},
+        titles={
+            notice.id: say_notice(template_of(plan, notice.subject), wording(plan, state, notice))[
+                0
+            ].zh
+            for call in found
+            for notice in call.notices
+        },
         readings=[plan.reading_by_id[reading].reading.zh for reading in notes],
         aloud=f"{drill}您好，这里是{own}，现报告一起药品安全事件，事件编号{state.incident}。{text}"
         "请问您的姓名和职务？我做一下登记。",

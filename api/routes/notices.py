@@ -1,5 +1,6 @@
 """The inbox of one's own body."""
 
+import contextlib
 from datetime import datetime
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from api.problems import Problem, documented
 from api.security import Actor
 from api.space import Space
 from domain.base import Text
+from domain.incident.envelope import Envelope
+from domain.incident.observations import Delivered
 from store import inbox
 from store.errors import NotFound
 
@@ -35,6 +38,21 @@ class InboxPage(BaseModel):
 
     items: list[InboxItem]
     before: int | None
+
+
+async def _arrived(space: Space, incident: str, notice: str) -> None:
+    """Tell the incident that its notice was opened; reading goes on when nobody listens."""
+    state = (await space.record.standing(incident)).state
+    known = state.notices.get(notice)
+    if known is None or known.delivered_at is not None or state.done or not state.pursues:
+        return
+    envelope = Envelope(
+        request_id=f"read-{notice}",
+        received=space.now(),
+        command=Delivered(notices=(notice,)),
+    )
+    with contextlib.suppress(Problem):
+        await space.gateway.send(incident, envelope)
 
 
 def router(space: Space, base: str) -> APIRouter:
@@ -90,10 +108,11 @@ def router(space: Space, base: str) -> APIRouter:
         by, pool = actor.person or actor.seat, await space.pool()
         own, *above = bodies(actor)
         try:
-            await inbox.mark_read(pool, message, own, space.now(), by)
+            read = await inbox.mark_read(pool, message, own, space.now(), by)
         except NotFound:
             if not above:
                 raise
-            await inbox.mark_read(pool, message, above[0], space.now(), by)
+            read = await inbox.mark_read(pool, message, above[0], space.now(), by)
+        await _arrived(space, *read)
 
     return made

@@ -1,5 +1,7 @@
 """Reports, all versions, and the printable pages: the call sheet and each report."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -7,9 +9,11 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from api.deps import MinSeq, dependencies
+from api.middleware import FORM_CSP
 from api.pages import call_sheet
 from api.pages import report as report_page
 from api.problems import Problem, documented, not_found
+from api.routes.links import CALL_LIFETIME, Seen, latest
 from api.security import Actor
 from api.space import Space
 from api.views import mask
@@ -135,13 +139,40 @@ def router(space: Space, base: str) -> APIRouter:
         actor: Annotated[Actor, deps.page_actor],
         incident: Annotated[str, deps.page_visible],
         min_seq: MinSeq = None,
+        seen: Seen = None,
     ) -> HTMLResponse:
         """Whom to call, by when, what to read out, and boxes for time and who answered (E4)."""
         no_reporters(actor)
-        standing = await space.standing(incident, min_seq)
-        return HTMLResponse(call_sheet.page(standing.plan, standing.state, space.now()))
+        if seen is not None:
+            standing = await latest(space, incident, seen)
+        else:
+            standing = await space.standing(incident, min_seq)
+        page = call_sheet.page(
+            standing.plan,
+            standing.state,
+            space.now(),
+            await space.directory(),
+            _form_of(space, base, actor, incident) if actor.acts else None,
+        )
+        return HTMLResponse(page, headers={"Content-Security-Policy": FORM_CSP})
 
     return made
+
+
+def _form_of(space: Space, base: str, actor: Actor, incident: str) -> Callable[[str], str] | None:
+    """Where the form of a call to a body is sent; None while links cannot be signed."""
+    try:
+        links = space.links()
+    except Problem:
+        return None
+    links, now = replace(links, lifetime=CALL_LIFETIME), space.now()
+
+    def form(body: str) -> str:
+        url = links.url("call", space.name, incident, (), body, now, seat=actor.seat)
+        # On this very host, by whatever name the reader reached it.
+        return base + url.removeprefix(space.settings.link_base)
+
+    return form
 
 
 def wants_json(request: Request) -> bool:

@@ -341,9 +341,10 @@ async def working(
 ) -> AsyncIterator[Worker]:
     """A production worker, in this process, on a queue of its own.
 
-    ``directory`` is a Directory that stands for the one in PostgreSQL; ``smtp_…`` are settings.
+    ``directory`` is a Directory that stands for the one in PostgreSQL; what the settings know
+    goes there.
     """
-    more = {name: options.pop(name) for name in list(options) if name.startswith("smtp")}
+    more = {name: options.pop(name) for name in list(options) if name in Settings.model_fields}
     config = Settings(space=space, task_queue=queue, **more)
     known = options.get("directory")
     if isinstance(known, Directory):
