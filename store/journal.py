@@ -197,8 +197,8 @@ async def _show(conn: Conn, batch: _Batch, board: Any, tip: Tip, new: Sequence[E
     if new and board is not None and (board["seq"], board["head"]) == (before, new[0].prev):
         named = str(board["plan"])
         plan = await plan_of(conn, named)
-        state = fold.fold(State.model_validate_json(board["state"]), new)
-        await fold.write(conn, plan, named, state, new[-1].recorded)
+        shown = State.model_validate_json(board["state"])
+        await fold.write(conn, plan, named, fold.fold(shown, new), new[-1].recorded, shown)
         return
     # The first batch, or a board that was dropped or fell behind: fold the record itself.
     events = new

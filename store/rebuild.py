@@ -24,7 +24,7 @@ class Rebuilt:
 
 
 async def rebuild(pool: Pool, progress: Callable[[int], None] | None = None) -> Rebuilt:
-    """Replace every row of the board by what the events give, in one transaction.
+    """Replace every row of board and notices by what the events give, in one transaction.
 
     Readers see the old board until it is done; appending waits. An incident whose record does
     not fold is left out and named, so that the others can be read.
@@ -40,6 +40,7 @@ async def rebuild(pool: Pool, progress: Callable[[int], None] | None = None) -> 
         # Before the snapshot is taken: a batch under way is either complete in it or waits.
         await conn.execute("LOCK TABLE board IN EXCLUSIVE MODE", timeout=LONG_SECONDS)
         space = await schema_of(conn)
+        # The notices go with their incidents.
         await conn.execute("DELETE FROM board", timeout=LONG_SECONDS)
         incidents = events = 0
         broken: dict[str, str] = {}

@@ -17,6 +17,7 @@ from domain.incident.engine import ChainBroken, apply, initial, read
 from domain.incident.record import canonical_json, digest
 from domain.incident.state import State
 from domain.plan import Plan
+from store import fold
 from store.errors import NotFound
 from store.heads import Heads
 from store.plan_rows import plan_of
@@ -202,6 +203,14 @@ async def _board(
         return [Finding(incident, 1, str(error))]
     if board["plan"] != named or State.model_validate_json(board["state"]) != state:
         what = "board: it does not show what the events give; run `yaoan rebuild`"
+        return [Finding(incident, seq, what)]
+    shown = await conn.fetch(
+        f"SELECT {', '.join(fold.NOTICE_COLUMNS)} FROM notice"  # noqa: S608 — constants of ours
+        " WHERE incident = $1",
+        incident,
+    )
+    if {row["notice"]: tuple(row) for row in shown} != fold.notice_rows(plan, state):
+        what = "board: the notices are not what the events give; run `yaoan rebuild`"
         return [Finding(incident, seq, what)]
     return []
 

@@ -216,8 +216,8 @@ async def test_two_hundred_events_take_few_round_trips(postgres: Database, tell:
         await put(own, story, first, first + 200)
     finally:
         await own.close()
-    # BEGIN, lock, board, tip, insert, upsert, notify, COMMIT, and two resets of the session.
-    assert len(queries) <= 10, queries
+    # BEGIN, lock, board, tip, insert, two upserts, notify, COMMIT, and two resets of the session.
+    assert len(queries) <= 11, queries
 
 
 async def test_a_board_that_was_lost_is_folded_anew(pool: Pool, tell: Tell) -> None:
