@@ -10,6 +10,7 @@ import typer
 from commands import directory, plan, record
 from commands.grade import grade
 from commands.token import token
+from commands.watchdog import watchdog
 
 app = typer.Typer(
     name="yaoan",
@@ -54,6 +55,7 @@ app.command()(token)
 app.command()(record.verify)
 app.command()(record.heads)
 app.command()(record.rebuild)
+app.command()(watchdog)
 
 
 def main() -> None:

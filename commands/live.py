@@ -1,6 +1,7 @@
 """Compare the record with what the incidents' workflows hold: the two are kept apart."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowQueryFailedError
@@ -19,6 +20,9 @@ PATIENCE_SECONDS = 10.0
 """How long the journal may lag behind a workflow before it is a finding."""
 
 ANSWER = timedelta(seconds=10)
+
+RUNNING = f"WorkflowType = '{INCIDENT_WORKFLOW}' AND ExecutionStatus = 'Running'"
+"""The incidents that Temporal carries on."""
 
 
 async def connect() -> Client:
@@ -45,10 +49,22 @@ async def live_findings(
         CannotTell: Temporal or the workers are down.
         Unavailable: PostgreSQL cannot answer.
     """
+    return await compare(pool, client, await _incidents(pool, client, incident), patience)
+
+
+async def compare(
+    pool: Pool, client: Client, incidents: Sequence[tuple[str, bool]], patience: float
+) -> tuple[int, list[Finding]]:
+    """As live_findings, for these incidents, each with whether it has ended.
+
+    Raises:
+        CannotTell: Temporal or the workers are down.
+        Unavailable: PostgreSQL cannot answer.
+    """
     findings: list[Finding] = []
     asked = 0
     deadline = asyncio.get_running_loop().time() + patience
-    for name, ended in await _incidents(pool, client, incident):
+    for name, ended in incidents:
         state = await _state(client, name)
         if state is None:
             if not ended:
@@ -65,9 +81,8 @@ async def _incidents(pool: Pool, client: Client, incident: str | None) -> list[t
         found = await board.get(pool, incident)
         return [(incident, found is not None and found[0].phase in TERMINAL)]
     shown = await board.numbers(pool)
-    running = f"WorkflowType = '{INCIDENT_WORKFLOW}' AND ExecutionStatus = 'Running'"
     try:
-        ids = {one.id async for one in client.list_workflows(running)}
+        ids = {one.id async for one in client.list_workflows(RUNNING)}
     except RPCError as error:
         raise CannotTell(f"Temporal does not answer: {error.message}") from error
     return shown + [(one, False) for one in sorted(ids - {name for name, _ in shown})]
