@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from temporalio.client import Client
 
-from api import docs, problems
+from api import docs, metrics, problems
 from api.middleware import Guard
 from api.pages import STATIC
 from api.routes import (
@@ -20,9 +20,11 @@ from api.routes import (
     audit,
     commands,
     directory,
+    figures,
     grading,
     health,
     incidents,
+    links,
     notices,
     persons,
     plan,
@@ -49,7 +51,9 @@ SLICES = (
     reports,
     commands,
     notices,
+    links,
     directory,
+    figures,
     grading,
     plan,
     audit,
@@ -114,6 +118,7 @@ def create_app(
     )
     app.state.space = space
     app.include_router(health.router(space, ""))
+    app.include_router(metrics.router(space))
     app.include_router(space_router(space))
     app.include_router(docs.router(chosen.swagger_ui))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
