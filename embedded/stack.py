@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -49,7 +50,7 @@ class Options:
 
 
 class Stack:
-    """PostgreSQL, Temporal, worker and API on one data folder.
+    """PostgreSQL, Temporal, worker, API and watchdog on one data folder.
 
     ``report`` is called with the name of a part and what happened to it. ``start`` and
     ``stop`` run within one event loop, in the main thread: the kernel ties the children's
@@ -84,6 +85,7 @@ class Stack:
                 "the Temporal server": ("--temporal-port", self._options.temporal_port),
                 "the Temporal UI": ("--ui-port", self._options.ui_port),
                 "the API": ("--api-port", self._options.api_port),
+                "the watchdog": ("", 0),
             }
         )
         self.api_port, self.ui_port = chosen["the API"], chosen["the Temporal UI"]
@@ -106,6 +108,7 @@ class Stack:
         env = self._environment(config, url, temporal.address, vault_key)
         await self._start_worker(supervisor, temporal, env, config.task_queue)
         await self._start_api(supervisor, env)
+        await self._start_watchdog(supervisor, env, chosen["the watchdog"])
 
     async def broken(self) -> None:
         """Wait until a part has died too often; raises ``Problem`` then."""
@@ -113,7 +116,7 @@ class Stack:
         await asyncio.shield(self._supervisor.failed)
 
     async def stop(self) -> None:
-        """End everything, the API first and PostgreSQL last."""
+        """End everything, the watchdog first and PostgreSQL last."""
         if self._supervisor is not None:
             await self._supervisor.stop()
         if self._postgres is not None:
@@ -128,7 +131,7 @@ class Stack:
             self._supervisor.hurry()
 
     def pid(self, name: str) -> int | None:
-        """The process id of ``postgresql``, ``temporal``, ``worker`` or ``api``."""
+        """The process id of ``postgresql``, ``temporal``, ``worker``, ``api``, ``watchdog``."""
         return self._supervisor.pid(name) if self._supervisor is not None else None
 
     def _make_postgres(self, found: binaries.Binaries, port: int) -> Postgres:
@@ -198,28 +201,26 @@ class Stack:
 
     async def _start_api(self, supervisor: Supervisor, env: Mapping[str, str]) -> None:
         address = f"http://{ports.HOST}:{self.api_port}/healthz"
-
-        async def ready() -> None:
-            # Not through a proxy that the environment may name: it is our own loopback.
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-                while True:
-                    try:
-                        if (await client.get(address)).is_success:
-                            return
-                    except httpx.HTTPError:
-                        pass
-                    await asyncio.sleep(0.05)
-
         program = self._python("api", "embedded.serve_api", env, 15.0)
-        await supervisor.start(program, ready, START_SECONDS)
+        await supervisor.start(program, partial(_answers, address), START_SECONDS)
         self._report("api", f"started on {ports.HOST}:{self.api_port}")
 
+    async def _start_watchdog(
+        self, supervisor: Supervisor, env: Mapping[str, str], port: int
+    ) -> None:
+        # Ready when it serves its metrics, whatever it finds: it is there for the bad days.
+        address = f"http://{ports.HOST}:{port}/metrics"
+        arguments = ("watchdog", "--metrics-port", str(port))
+        program = self._python("watchdog", "cli", env, 5.0, *arguments)
+        await supervisor.start(program, partial(_answers, address), START_SECONDS)
+        self._report("watchdog", f"started, metrics on {address}")
+
     def _python(
-        self, name: str, module: str, env: Mapping[str, str], stop_seconds: float
+        self, name: str, module: str, env: Mapping[str, str], stop_seconds: float, *arguments: str
     ) -> Program:
         return Program(
             name=name,
-            command=[sys.executable, "-m", module],
+            command=[sys.executable, "-m", module, *arguments],
             log=self.folder.log(name),
             env=env,
             cwd=ROOT,
@@ -229,7 +230,7 @@ class Stack:
     def _environment(
         self, config: Settings, url: str, temporal: str, vault_key: Path
     ) -> dict[str, str]:
-        """What worker and API are told; their further settings pass through as they are."""
+        """What our programs are told; their further settings pass through as they are."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -249,6 +250,19 @@ class Stack:
             # Not the profile of whoever starts us, which may point to another cluster.
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
+
+
+async def _answers(address: str) -> None:
+    """Return once a server of ours answers there."""
+    # Not through a proxy that the environment may name: it is our own loopback.
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        while True:
+            try:
+                if (await client.get(address)).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.05)
 
 
 def _settings() -> Settings:

@@ -16,14 +16,14 @@ import httpx
 import psutil
 
 YAOAN = Path(sys.executable).with_name("yaoan")
-PARTS = ["postgresql", "temporal", "worker", "api"]
+PARTS = ["postgresql", "temporal", "worker", "api", "watchdog"]
 ANY_PORTS = ["--api-port", "0", "--temporal-port", "0", "--ui-port", "0", "--pg-port", "0"]
 
 
 class Running:
     """A running ``yaoan up`` on ``data``; every line it prints is kept in ``lines``."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, **environment: str) -> None:
         self.data = data
         self.lines: list[str] = []
         self._new: queue.Queue[str] = queue.Queue()
@@ -32,7 +32,8 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={name: value for name, value in os.environ.items() if name != "YAOAN_DATA"},
+            env={name: value for name, value in os.environ.items() if name != "YAOAN_DATA"}
+            | environment,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

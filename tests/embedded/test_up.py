@@ -133,7 +133,7 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(
     assert first.stop(signal.SIGINT) == 0
     assert not any("killed" in line for line in first.lines)
     stopped = [line.split()[1] for line in first.lines if line.endswith("stopped")]
-    assert stopped == ["api", "worker", "temporal", "postgresql"]
+    assert stopped == ["watchdog", "api", "worker", "temporal", "postgresql"]
     assert not any(process.is_running() for process in below)
     assert list((data / "run").glob("*.json")) == []
 
