@@ -50,7 +50,7 @@ class MailChannel:
         try:
             async with asyncio.timeout(provider.timeout):
                 await server.connect()
-                await server.send_message(mail, recipients=[message.address])
+                await server.send_message(mail)
             # It has the mail; what becomes of the line no longer matters.
             with suppress(aiosmtplib.SMTPException, OSError):
                 async with asyncio.timeout(GOODBYE):

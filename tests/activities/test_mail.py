@@ -189,6 +189,27 @@ async def test_a_server_that_never_greets_is_left_in_time(postbox: Postbox) -> N
     assert failure.value.retryable
 
 
+async def test_a_server_that_is_slow_at_every_step_is_left_in_time(postbox: Postbox) -> None:
+    """No step takes too long; all of them together do."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line, asked = b"hello", 0
+        while line and asked < 20:
+            await asyncio.sleep(0.2)
+            writer.write(
+                {b"hello": b"220 hello\r\n", b"DATA\r\n": b"354 go\r\n"}.get(line, b"250 yes\r\n")
+            )
+            line, asked = await reader.readline(), asked + 1
+        writer.close()
+
+    listening = await asyncio.start_server(slow, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(ChannelError, match="Timeout") as failure:
+            await channel(postbox, port=port, timeout=0.5).send(MESSAGE)
+    assert failure.value.retryable
+
+
 @pytest.mark.parametrize(
     "address", ["", "13800000000", "a@x.invalid, b@x.invalid", "a@x\nBcc: b@y"]
 )

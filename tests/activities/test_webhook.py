@@ -1,5 +1,6 @@
 """The webhook as its receiver sees it: what comes, how it is believed, and how failures end."""
 
+import asyncio
 import json
 import time
 import traceback
@@ -35,6 +36,8 @@ def channel(receiver: Receiver, **changes: Any) -> WebhookChannel:
 async def failure(webhook: WebhookChannel) -> ChannelError:
     with pytest.raises(ChannelError) as failed:
         await webhook.send(MESSAGE)
+    # Temporal keeps the causes of a failure, and those hold addresses.
+    assert failed.value.__cause__ is None
     return failed.value
 
 
@@ -179,7 +182,8 @@ async def test_a_receiver_that_hangs_is_cut_off(receiver: Receiver, answer: str)
     receiver.answers = [answer]
     began = time.monotonic()
 
-    failed = await failure(channel(receiver, timeout=0.4))
+    async with asyncio.timeout(10):
+        failed = await failure(channel(receiver, timeout=0.4))
     assert failed.retryable
     assert "Timeout" in str(failed)
     assert time.monotonic() - began < 4
@@ -188,7 +192,8 @@ async def test_a_receiver_that_hangs_is_cut_off(receiver: Receiver, answer: str)
 async def test_no_more_is_read_of_an_answer_than_makes_sense(receiver: Receiver) -> None:
     receiver.answers = ["flood"]
 
-    assert await channel(receiver).send(MESSAGE) is False
+    async with asyncio.timeout(10):
+        assert await channel(receiver).send(MESSAGE) is False
     assert receiver.flooded < 256 * ANSWER
 
 
