@@ -547,22 +547,26 @@ async def test_a_heartbeat_that_is_refused_or_hangs_stops_nothing(
     assert len(listener.requests) == 3
 
 
+@pytest.mark.usefixtures("worker")
 async def test_from_an_exercise_nothing_reaches_the_outside(
     pool: Pool, client: Client, postbox: Postbox, listener: Receiver
 ) -> None:
     office = Office(
         pool,
         client,
-        "q-nobody",
         space="drill",
         heartbeat_url=SecretStr(listener.url),
         **mail_to_operator(postbox),
     )
     assert channels_of(office.config) == {}
     await office.after(timedelta())
-    assert office.value("findings", kind="worker") == 1.0
-    assert postbox.mails == []
+    assert office.value("complete") == 1.0
     assert listener.requests == []
+
+    await outbox.put(pool, "GQ-W", {}, NOW - INTAKE)
+    await office.after(timedelta(seconds=30))
+    assert office.value("findings", kind="intake_waiting") == 1.0
+    assert postbox.mails == []
 
 
 def test_an_operator_who_cannot_be_reached_is_an_error_at_the_start() -> None:
