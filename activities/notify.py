@@ -34,8 +34,8 @@ from workflows.contracts import (
 
 PATIENCE = 5
 """So many attempts, with growing pauses between; then what was not reached falls to the phone."""
-SECONDS = 20.0
-"""So long one channel may take for one contact."""
+SECONDS = 65.0
+"""So long one channel may take for one contact, should it miss its own timeout."""
 HEARTBEAT_SECONDS = 4.0
 FRESH_SECONDS = 0.5
 """How long it counts that a notice was unanswered when last asked."""

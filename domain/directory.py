@@ -146,15 +146,14 @@ def reached(
     """The contacts of ``body`` to tell at ``at``, UTC, when ``roles`` are to be told.
 
     By role, then position, nobody twice. ``duty_officer`` is whoever is on shift where there is
-    a roster. Whoever is absent is replaced by the substitute. A role in which nobody has an
-    address falls to the next that has somebody. Only quiet hours can make it empty for a body
-    that has contacts: what they hold back falls to nobody else, for it is meant to wait.
+    a roster. Whoever is absent is replaced by the substitute. Where nobody in ``roles`` has an
+    address it falls to the next role that has somebody. Only quiet hours can make it empty for
+    a body that has contacts: what they hold back falls to nobody else, for it is meant to wait.
     """
-    told: dict[str, Contact] = {}
-    for role in ROLES:
-        if role in roles:
-            for contact in _answering(directory, body, role, at):
-                told.setdefault(contact.id, contact)
+    asked = [role for role in ROLES if role in roles]
+    told = {one.id: one for role in asked for one in _holding(directory, body, role, at)}
+    if not told and asked:
+        told = {one.id: one for one in _falling_to(directory, body, asked[0], at)}
     return tuple(one for one in told.values() if statutory or not one.quiet(at))
 
 
@@ -177,22 +176,34 @@ def phone_numbers(directory: Directory, body: str, at: datetime) -> tuple[Contac
     return tuple(one for one in called.values() if one.has(PHONE))
 
 
-def _answering(
+def _holding(
     directory: Directory, body: str, role: ContactRole, at: datetime
 ) -> tuple[Contact, ...]:
-    """Who answers for ``role``, or for the first role after it that has somebody."""
-    place = ROLES.index(role)
-    line = (*ROLES[place:], *reversed(ROLES[:place]))
+    """Who holds ``role`` now and has an address."""
     if role == "duty_officer" and directory.has_roster(body):
-        if found := _reachable(on_duty(directory, body, at)):
+        return _reachable(on_duty(directory, body, at))
+    holders = (contact for contact in directory.of(body) if contact.role == role)
+    return _reachable(_present(directory, holders, at))
+
+
+_FALLS_TO: dict[ContactRole, tuple[ContactRole, ...]] = {
+    "duty_phone": ("duty_officer", "deputy", "leader"),
+    "duty_officer": ("duty_phone", "deputy", "leader"),
+    "deputy": ("leader", "duty_officer", "duty_phone"),
+    "leader": ("deputy", "duty_officer", "duty_phone"),
+}
+
+
+def _falling_to(
+    directory: Directory, body: str, role: ContactRole, at: datetime
+) -> tuple[Contact, ...]:
+    """The nearest role that has somebody: a colleague on duty first, then up, then down."""
+    for one in _FALLS_TO[role]:
+        if found := _holding(directory, body, one, at):
             return found
-        # Off shift they are off duty, so they are the last to be woken.
-        line = ("duty_phone", "deputy", "leader", "duty_officer")
-    for one in line:
-        holders = (contact for contact in directory.of(body) if contact.role == one)
-        if found := _reachable(_present(directory, holders, at)):
-            return found
-    return ()
+    # Officers who are off shift are the last to be woken.
+    officers = (contact for contact in directory.of(body) if contact.role == "duty_officer")
+    return _reachable(_present(directory, officers, at))
 
 
 def _reachable(contacts: Iterable[Contact]) -> tuple[Contact, ...]:

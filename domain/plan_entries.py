@@ -235,6 +235,8 @@ class Escalation(Strict):
     gather: timedelta
     statutory: Ladder
     internal: Ladder
+    tried_within: timedelta
+    """A channel that was not tried for so long counts as never tested (6.4)."""
     once: tuple[str, ...] = ()
 
 

@@ -11,8 +11,6 @@ from domain.plan import Body, Plan
 Problem = Literal[
     "no_contact", "no_channel", "empty_shift", "never_tested", "trial_failed", "no_number"
 ]
-TESTED_WITHIN = timedelta(days=90)
-"""An older trial shows nothing about today."""
 
 
 class Gap(Strict):
@@ -28,8 +26,6 @@ def readiness(
     directory: Directory,
     channels: Collection[str],
     at: datetime,
-    *,
-    tested_within: timedelta = TESTED_WITHIN,
 ) -> tuple[Gap, ...]:
     """Every gap at ``at``, UTC, in the order of the plan's bodies; empty when all is well.
 
@@ -38,7 +34,6 @@ def readiness(
 
     Args:
         channels: those that the settings configure; a telephone needs no configuration.
-        tested_within: how long a trial shows that a body can be reached.
     """
     usable = {*channels, PHONE}
     superiors = {
@@ -47,10 +42,15 @@ def readiness(
     gaps: list[Gap] = []
     for body in plan.bodies:
         if body.tier == "county" and body.kind != "expert":
-            gaps += _of_ours(body, directory, usable, at, tested_within)
+            gaps += _of_ours(body, directory, usable, at, tried_within(plan))
         elif body.tier != "outside" and body.id in superiors:
             gaps += _of_superior(body, directory)
     return tuple(gaps)
+
+
+def tried_within(plan: Plan) -> timedelta:
+    """How long a trial shows that a body can be reached."""
+    return plan.escalation.tried_within if plan.escalation else timedelta()
 
 
 def _of_ours(

@@ -22,7 +22,7 @@ JOURNAL_RETRIES = RetryPolicy(
 OTHER_RETRIES = RetryPolicy(maximum_interval=timedelta(minutes=1))
 ATTEMPT = timedelta(seconds=30)
 """One attempt of an activity; the retry policies decide how many there are."""
-NOTICE_ATTEMPT = timedelta(minutes=2)
+NOTICE_ATTEMPT = timedelta(minutes=5)
 """One attempt to reach all contacts of a body, each by one channel after the other."""
 NOTICE_HEARTBEAT = timedelta(seconds=15)
 """A worker that was killed shows after so long, and another one sends the same message."""

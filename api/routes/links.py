@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.intake import Key
 from api.middleware import FORM_CSP
 from api.pages import answer
-from api.problems import Problem, documented
+from api.problems import Problem
 from api.record import NOT_YET, Standing
 from api.routes.commands import carry_out
 from api.space import Space
@@ -113,13 +113,7 @@ def router(space: Space, base: str) -> APIRouter:
             answered = 0
         return RedirectResponse(_seen(f"{base}/acknowledge/{token}", answered), 303)
 
-    @made.post(
-        "/delivered/{token}",
-        status_code=204,
-        operation_id=f"{space.name}_delivered",
-        summary="送达回执（由通知渠道回调）",
-        responses=documented(404, 410, 422, 503),
-    )
+    @made.post("/delivered/{token}", status_code=204, include_in_schema=False)
     async def delivered(token: Token) -> None:
         """A provider says that a message has reached its recipient's device."""
         grant = granted("delivered", token)

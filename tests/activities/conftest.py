@@ -15,7 +15,8 @@ class Postbox:
     """What the mail server received.
 
     ``answers`` are given first, one for each mail; the answer ``lost`` takes the mail and then
-    drops the line, so that the sender cannot know; ``hang`` says nothing at all.
+    drops the line, so that the sender cannot know; ``taken`` takes it and says nothing;
+    ``hang`` says nothing at all.
     """
 
     def __init__(self) -> None:
@@ -29,10 +30,12 @@ class Postbox:
         answer = self.answers.pop(0) if self.answers else "250 accepted"
         if answer == "hang":
             await asyncio.Event().wait()
-        if answer == "lost" or answer.startswith("250"):
+        if answer in ("lost", "taken") or answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             mail: Any = email.message_from_bytes(envelope.content, policy=email.policy.default)
             self.mails.append(mail)
+        if answer == "taken":
+            await asyncio.Event().wait()
         if answer == "lost":
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()

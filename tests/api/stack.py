@@ -29,8 +29,10 @@ QUEUE = "incidents"
 class Stack:
     """The three parts, each a child of ours that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """Parts in ``folder``; ``settings`` go into the worker's environment."""
         self._folder = folder
+        self._settings = settings
         self._found = binaries.find()
         self._children: dict[str, Child] = {}
         chosen = ports.choose({"PostgreSQL": ("", 0), "Temporal": ("", 0)})
@@ -146,6 +148,7 @@ class Stack:
                 "YAOAN_DATABASE_URL": self.database_url,
                 "YAOAN_DATA_DIR": str(self._folder),
                 "YAOAN_TASK_QUEUE": QUEUE,
+                **self._settings,
             },
             cwd=ROOT,
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -276,7 +275,7 @@ async def test_stopping_is_for_who_leads_and_is_on_record(api: Api) -> None:
 
 
 @pytest.fixture(scope="module")
-async def numbered(api: Api, pool: Pool) -> AsyncIterator[Api]:
+async def numbered(api: Api, pool: Pool) -> Api:
     """The API with a telephone number for the city's regulator."""
     contact = Contact(
         id="city-msa-duty",
@@ -290,7 +289,7 @@ async def numbered(api: Api, pool: Pool) -> AsyncIterator[Api]:
         # What is held of the directory may be a few seconds old.
         while (await space_of(api).directory()).find(contact.id) is None:
             await asyncio.sleep(0.1)
-    yield api
+    return api
 
 
 @pytest.mark.clause("3.2.4")

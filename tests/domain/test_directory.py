@@ -112,13 +112,18 @@ def test_the_roles_asked_for_are_told_by_role_then_position() -> None:
         ((PHONE, LI, DEPUTY), "leader", ["deputy"]),
         ((PHONE,), "leader", ["room"]),
         ((PHONE, LI), "deputy", ["li"]),
-        ((PHONE, DEPUTY), "duty_officer", ["deputy"]),
+        ((PHONE, DEPUTY), "duty_officer", ["room"]),
     ],
 )
-def test_a_role_that_nobody_holds_falls_to_the_next_then_to_the_nearest_before(
+def test_a_role_that_nobody_holds_falls_to_who_is_on_duty_then_up_then_down(
     has: tuple[Contact, ...], asked: ContactRole, tells: list[str]
 ) -> None:
     assert told(Directory(contacts=has), asked) == tells
+
+
+def test_who_is_not_there_wakes_nobody_else_while_another_who_was_asked_answers() -> None:
+    directory = Directory(contacts=(PHONE, DEPUTY))
+    assert told(directory, "duty_phone", "duty_officer") == ["room"]
 
 
 def test_two_roles_that_fall_to_the_same_contact_tell_it_once() -> None:

@@ -252,9 +252,19 @@ class IncidentDriver:
         found = await journal.read_events(self.pool, self.number)
         return [event for event in found if not types or event.type in types]
 
-    async def ended(self) -> Receipt:
-        """Wait for the workflow to end by itself."""
-        return await self.handle.result()
+    async def ended(self, seconds: float = 60.0) -> Receipt:
+        """Everybody answers what they hear of the end; then the workflow ends by itself.
+
+        Raises:
+            TimeoutError: it did not within so many seconds of our time.
+        """
+        result = asyncio.ensure_future(self.handle.result())
+        async with asyncio.timeout(seconds):
+            while not result.done():
+                with contextlib.suppress(RPCError):
+                    await self.acknowledge()
+                await asyncio.wait([result], timeout=0.2)
+        return result.result()
 
 
 async def _patiently(call: Callable[[], Awaitable[T]], attempts: int = 100) -> T:

@@ -86,6 +86,7 @@ async def do_tasks(incident: IncidentDriver, pack: str | None = None) -> int:
 async def started(incident: IncidentDriver) -> None:
     """From a report to a level IV response: told, graded, proposed, decided by telephone."""
     await report(incident, "initial", *UPWARD)
+    await incident.acknowledge()
     await do_tasks(incident, "first-measures")
     await incident.send(Assess(findings=findings(), reasons="13例,同一药品、批号集中"))
     await report(incident, "urgent", "city-government", "city-msa")
@@ -110,6 +111,7 @@ async def started(incident: IncidentDriver) -> None:
     await incident.send(Establish(what="command"), "county-government")
     await incident.send(Establish(what="groups"), "county-command")
     await incident.send(ReleasePack(pack="response-iv"), "command-office")
+    await incident.acknowledge()
 
 
 async def daily(incident: IncidentDriver) -> None:
@@ -183,15 +185,19 @@ async def iv_incident(incident: IncidentDriver, days: int = 2) -> None:
     for _ in range(days):
         await daily(incident)
         await incident.fast_forward(await at_beijing(incident, 9, days=1))
+        await incident.acknowledge()
     await do_tasks(incident, "response-iv")
     await terminated(incident)
+    await incident.acknowledge()
     await incident.fast_forward(timedelta(days=3))
+    await incident.acknowledge()
     await wound_up(incident)
 
 
 async def under_superior(incident: IncidentDriver, days: int) -> None:
     """A level I incident that the nation leads: ordered, reported every day, ended by order."""
     await report(incident, "initial", *UPWARD)
+    await incident.acknowledge()
     await do_tasks(incident, "first-measures")
     await incident.send(Assess(findings=findings(affected=60), reasons="60例"))
     await report(incident, "urgent", "county-government", "city-msa")
@@ -206,6 +212,7 @@ async def under_superior(incident: IncidentDriver, days: int) -> None:
     for _ in range(days):
         await incident.fast_forward(await at_beijing(incident, 16, days=1))
         await report(incident, "progress", "county-government", "city-msa")
+        await incident.acknowledge()
     await incident.send(RecordOrder(kind="end", level="I", text="终止响应"), "nation-command")
     await report(incident, "progress", "city-government", "city-msa")
 
