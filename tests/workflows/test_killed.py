@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from domain.incident.state import RULES_VERSION
 from store.directory_changes import Hand, put_contacts
 from store.pool import Pool, open_pool
 from tests.activities.conftest import Postbox, postbox
-from tests.api.stack import Stack
+from tests.api.stack import QUEUE, Stack
 from tests.conftest import SPACE
 from tests.workflows.conftest import opening
-from tests.workflows.harness import IncidentDriver, directory_of, number
+from tests.workflows.harness import PLAN, IncidentDriver, directory_of, number
+from workflows.contracts import INCIDENT_WORKFLOW, IncidentStart
 
 __all__ = ["postbox"]
 
@@ -40,13 +42,30 @@ async def pool(stack: Stack) -> AsyncIterator[Pool]:
     made.terminate()
 
 
+async def begun(stack: Stack, pool: Pool) -> IncidentDriver:
+    """An incident on a server whose time nobody moves."""
+    incident = IncidentDriver(await stack.temporal.connect(), pool, number())
+    await incident.client.start_workflow(
+        INCIDENT_WORKFLOW,
+        IncidentStart(
+            incident=incident.number,
+            space=SPACE,
+            plan=PLAN,
+            opening=opening(incident.number),
+            rules_version=RULES_VERSION,
+        ),
+        id=incident.number,
+        task_queue=QUEUE,
+    )
+    return incident
+
+
 async def test_a_worker_killed_after_the_mail_left_sends_the_same_one_again(
     stack: Stack, pool: Pool, postbox: Postbox
 ) -> None:
     postbox.answers = ["taken"]
     await stack.start("worker")
-    incident = IncidentDriver(await stack.temporal.connect(), pool, number())
-    await incident.start(opening(incident.number))
+    incident = await begun(stack, pool)
     async with asyncio.timeout(60):
         while not postbox.mails:
             await asyncio.sleep(0.05)
@@ -73,8 +92,7 @@ async def test_everything_killed_with_notices_waiting_loses_none(
     stack: Stack, pool: Pool, postbox: Postbox
 ) -> None:
     """Started while nobody works; then the server that holds them is killed as well."""
-    incident = IncidentDriver(await stack.temporal.connect(), pool, number())
-    await incident.start(opening(incident.number))
+    incident = await begun(stack, pool)
     async with stack.without("temporal", "postgres"):
         pass
     await stack.start("worker")
