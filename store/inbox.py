@@ -110,9 +110,7 @@ def _message(row: dict[str, Any]) -> Message:
     return Message(title=title, text=text, **row)
 
 
-async def mark_read(
-    pool: Pool, message: int, body: str, at: datetime, by: str
-) -> tuple[str, str]:
+async def mark_read(pool: Pool, message: int, body: str, at: datetime, by: str) -> tuple[str, str]:
     """Keep that ``by`` read a notice of ``body`` at ``at``, UTC; the first reading stands.
 
     Returns:

@@ -13,15 +13,13 @@ from store import audit, credentials, inbox, outbox
 from store.errors import Conflict, NotFound
 from store.pool import Pool, connection
 from tests.store.conftest import NOW
-from workflows.contracts import NoticeOrder
 
 LATER = NOW + timedelta(minutes=5)
 
 
-def order(key: str, recipient: str = "county-health", incident: str = "GQ-D-1") -> NoticeOrder:
-    """A notice as the workflow orders it."""
-    return NoticeOrder(
-        space="incidents",
+def order(key: str, recipient: str = "county-health", incident: str = "GQ-D-1") -> inbox.Entry:
+    """A notice as the worker puts it there."""
+    return inbox.Entry(
         incident=incident,
         notice="n7",
         key=key,

@@ -85,9 +85,9 @@ async def test_every_notice_of_fifty_incidents_to_twenty_departments_is_accounte
         seen.add(received["Message-ID"])
         source, text = received["X-Yaoan-Key"].split(":")[0], received.get_content()
         assert received["To"].split("@")[0] in received["X-Yaoan-Key"]
-        for name, notice in wanted:
-            if name == source and f"（通知{notice}）" in text:
-                listed[name, notice] += 1
+        for name, told in wanted:
+            if name == source and f"（通知{told}）" in text:
+                listed[name, told] += 1
     assert listed == wanted, "each notice in one message, none in two"
     copies = len(postbox.mails) - len(seen)
     assert 0 < copies <= 14
