@@ -233,9 +233,6 @@ class Settings(BaseSettings):
     )
     """What a JSON file says, readable by its owner alone: the same, beside ``channels``."""
 
-    mail_to: dict[str, str] = Field(default_factory=dict)
-    """The address for each body of the plan, as a JSON object; bodies without one get no mail."""
-
     @field_validator("channels", "channels_file")
     @classmethod
     def _named_once(cls, given: dict[str, Provider], info: ValidationInfo) -> dict[str, Provider]:

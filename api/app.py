@@ -30,6 +30,7 @@ from api.routes import (
     plan,
     reports,
     stream,
+    trials,
 )
 from api.space import Space, connect
 from api.starter import Starter
@@ -53,6 +54,7 @@ SLICES = (
     notices,
     links,
     directory,
+    trials,
     figures,
     grading,
     plan,

@@ -104,6 +104,32 @@ def export(data: Data = DATA) -> None:
     _run(data, work)
 
 
+@app.command("test")
+def test_contacts(
+    bodies: Annotated[list[str] | None, typer.Argument(help="Only these bodies, by id.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Send every contact a test by each of its channels, and keep which accepted it."""
+
+    async def work(pool: Pool, config: Settings) -> int:
+        # Only here: no other command needs the channels.
+        from activities.outward.providers import channels_of
+        from commands.trial import try_contacts
+
+        plan, named = load_plan(config.plan_file), frozenset(bodies or ())
+        if unknown := named - plan.body_by_id.keys():
+            raise CannotTell(f"the plan has no body {', '.join(sorted(unknown))}")
+        channels = channels_of(config)
+        tried = await try_contacts(pool, config, await load(pool), channels, named)
+        for one in tried:
+            _say(f"{one.contact.body}  {one.contact.id}  {one.channel}  {one.fault or 'accepted'}")
+        if not tried:
+            _say("没有可测试的地址。 no address on a configured channel to test", err=True)
+        return FOUND if not tried or any(one.fault for one in tried) else WELL
+
+    _run(data, work)
+
+
 def _hand(person: str | None) -> changes.Hand:
     return changes.Hand(at=datetime.now(UTC), seat=SEAT, person=person or _login())
 

@@ -14,6 +14,7 @@ import httpx
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from activities.outward.providers import channels_of
 from embedded import binaries, ports, processes
 from embedded.credentials import ensure_credentials, known_digests
 from embedded.folder import DataFolder
@@ -267,7 +268,7 @@ async def _answers(address: str) -> None:
 
 def _settings() -> Settings:
     try:
-        return Settings()
+        config = Settings()
     except (ValidationError, SettingsError) as error:
         first = str(error).splitlines()
         if isinstance(error, ValidationError):
@@ -275,6 +276,11 @@ def _settings() -> Settings:
             name = "_".join(str(part) for part in fault["loc"][:1]).upper()
             first = [f"YAOAN_{name}: {fault['msg']}"]
         raise Problem(f"A setting in the environment is wrong: {first[0]}.") from None
+    try:
+        channels_of(config)
+    except ValueError as error:
+        raise Problem(f"A channel in the settings cannot be used: {error}.") from None
+    return config
 
 
 def _plan_seats(path: Path) -> list[tuple[str, str]]:

@@ -333,3 +333,21 @@ async def test_the_check_names_who_could_not_be_reached_now(idle_api: Api) -> No
     assert ("city-msa", "no_number") not in problems
     for seat in ("reporter", "observer"):
         refused(await idle_api.get("/directory/check", seat), 403, "not_ours")
+
+
+@pytest.mark.clause("6.4")
+async def test_who_telephones_a_contact_records_whether_it_was_reached(idle_api: Api) -> None:
+    await put(idle_api, "pet-1", contact("county-petitions", role="duty_phone"))
+    path = "/directory/contacts/pet-1/trial"
+    said = {"channel": "phone", "ok": True}
+
+    refused(await idle_api.post(path, said, "county-culture", key=key()), 403, "not_ours")
+    kept = await idle_api.post(path, said, "county-petitions", key=key())
+    assert kept.status_code == 200, kept.text
+    found = (await idle_api.get("/directory/check")).json()
+    assert "county-petitions" not in {gap["body"] for gap in found["gaps"]}
+
+    other = {"channel": "fax", "ok": True}
+    refused(await idle_api.post(path, other, key=key()), 422, "no_such_channel")
+    nobody = "/directory/contacts/nobody/trial"
+    refused(await idle_api.post(nobody, said, key=key()), 404, "no_contact")

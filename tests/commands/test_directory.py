@@ -10,9 +10,12 @@ from domain.directory import Contact
 from store.directory import load, record_trial
 from store.directory_changes import list_changes
 from store.pool import Pool, open_pool
+from tests.activities.conftest import Postbox, postbox
 from tests.commands.test_record import Ended, yaoan
 from tests.conftest import Clone, Database
 from tests.workflows.harness import PLAN
+
+__all__ = ["postbox"]
 
 TABLE = """\
 单位,编号,职务,姓名,电话
@@ -160,3 +163,40 @@ async def test_what_cannot_be_told_is_one_sentence_and_no_verdict(
         assert ended.err.startswith("yaoan: ")
         assert words in ended.err
         assert ended.err.count("\n") == 1
+
+
+@pytest.mark.clause("6.4")
+async def test_every_contact_is_tried_and_the_check_knows(
+    postgres: Database, pool: Pool, tmp_path: Path, postbox: Postbox
+) -> None:
+    file = tmp_path / "contacts.csv"
+    file.write_text(
+        "单位,编号,职务,邮箱\n县卫生健康局,h-1,值班员,h@county.invalid\n"
+        "县公安局,p-1,值班员,p@county.invalid\n",
+        encoding="utf-8",
+    )
+    await directory(postgres, "import", str(file))
+    settings = {
+        "YAOAN_DATABASE_URL": postgres.application_url,
+        "YAOAN_SMTP_HOST": "127.0.0.1",
+        "YAOAN_SMTP_PORT": str(postbox.port),
+    }
+    postbox.answers = ["550 h@county.invalid is unknown"]
+
+    tried = await yaoan("directory", "test", **settings)
+
+    assert tried.status == 1
+    assert tried.out.splitlines() == [
+        "county-health  h-1  mail  the mail server answered 550",
+        "county-police  p-1  mail  accepted",
+    ]
+    (mail,) = postbox.mails
+    assert "联络测试" in mail["Subject"]
+    assert "不是事件通知" in mail.get_content()
+    checked = (await yaoan("directory", "check", **settings)).out
+    assert "county-health  trial_failed" in checked
+    assert "county-police" not in checked
+    again = await yaoan("directory", "test", "county-health", **settings)
+    assert (again.status, len(postbox.mails)) == (0, 2)
+    nobody = await yaoan("directory", "test", "county-nowhere", **settings)
+    assert (nobody.status, "county-nowhere" in nobody.err) == (2, True)

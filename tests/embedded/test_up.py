@@ -264,8 +264,15 @@ async def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("YAOAN_SMTP_PORT", "mail")
     assert "YAOAN_SMTP_PORT" in await refused(tmp_path)
     monkeypatch.delenv("YAOAN_SMTP_PORT")
-    monkeypatch.setenv("YAOAN_MAIL_TO", "everyone")
-    assert "mail_to" in (await refused(tmp_path)).lower()
+    monkeypatch.setenv("YAOAN_CHANNELS", "everyone")
+    assert "channels" in (await refused(tmp_path)).lower()
+
+
+async def test_a_channel_that_cannot_work_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YAOAN_CHANNELS", '{"group": {"kind": "apprise", "url": "nowhere"}}')
+    assert "group.url" in await refused(tmp_path)
 
 
 async def test_a_wrong_plan_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
