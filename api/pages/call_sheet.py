@@ -143,10 +143,11 @@ ROLES_ZH = {
 
 
 def lines(plan: Plan, directory: Directory, body: str, now: datetime) -> tuple[Line, ...]:
-    """The numbers of a body in the order to be called; those of the whole it is part of after."""
+    """The numbers of a body in the order to be called, then of its duty room, then of its whole."""
+    rooms = [b.id for b in plan.bodies if b.part_of == body and b.kind == "duty"]
     whole = plan.body_by_id[body].part_of
     found: dict[str, Line] = {}
-    for one in (body, whole) if whole else (body,):
+    for one in (body, *rooms, *([whole] if whole else [])):
         for contact in phone_numbers(directory, one, now):
             who = " ".join(filter(None, (ROLES_ZH[contact.role], contact.name)))
             for address in contact.addresses:

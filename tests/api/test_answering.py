@@ -284,7 +284,15 @@ async def numbered(api: Api, pool: Pool) -> Api:
         name="市局值班室",
         addresses=(Address(channel="phone", to="0533-2770000"),),
     )
-    await put_contacts(pool, [contact], Hand(at=space_of(api).now(), seat="duty"))
+    room = contact.model_copy(
+        update={
+            "id": "government-room",
+            "body": "county-government-duty",
+            "name": None,
+            "addresses": (Address(channel="phone", to="0533-6960000"),),
+        }
+    )
+    await put_contacts(pool, [contact, room], Hand(at=space_of(api).now(), seat="duty"))
     async with asyncio.timeout(20):
         # What is held of the directory may be a few seconds old.
         while (await space_of(api).directory()).find(contact.id) is None:
@@ -298,6 +306,7 @@ async def test_a_call_is_keyed_in_on_the_call_sheet_with_two_touches(numbered: A
     incident = await numbered.open()
     sheet = await numbered.get(f"/incidents/{incident}/call-sheet")
     assert "0533-2770000" in sheet.text
+    assert "0533-6960000" in sheet.text, "the government is called in its duty room"
     rows = sheet.text.split("<tr")
     (row,) = [r for r in rows if "0533-2770000" in r]
     action = re.search(r'action="([^"]+)"', row)
