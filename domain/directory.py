@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -21,7 +21,8 @@ ROLE_NAMES: dict[ContactRole, Text] = {
 PHONE = "phone"
 """The channel that a person of the duty seat carries out."""
 
-ContactId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+ContactId = Annotated[str, Field(pattern=_ID)]
 """Stands in web addresses and in the headers of messages: ASCII, without blanks."""
 ChannelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Line = Annotated[
@@ -79,6 +80,14 @@ class Contact(Strict):
         if self.quiet_from <= self.quiet_to:
             return self.quiet_from <= clock < self.quiet_to
         return clock >= self.quiet_from or clock < self.quiet_to
+
+    def quiet_end(self, at: datetime) -> datetime:
+        """When the quiet hours that ``at`` lies within are over, UTC; else ``at`` itself."""
+        if self.quiet_to is None or not self.quiet(at):
+            return at
+        local = at.astimezone(BEIJING)
+        ends = datetime.combine(local, self.quiet_to, BEIJING)
+        return (ends if ends > local else ends + timedelta(days=1)).astimezone(UTC)
 
 
 class Shift(Strict):
@@ -157,6 +166,20 @@ def reached(
     return tuple(one for one in told.values() if statutory or not one.quiet(at))
 
 
+def quiet_until(
+    directory: Directory, body: str, roles: tuple[ContactRole, ...], at: datetime
+) -> datetime | None:
+    """When an internal notice that quiet hours hold back at ``at`` reaches somebody, UTC.
+
+    The first of those whom they silence decides, as roster and absences stand at ``at``. None
+    when nothing is held back: somebody is told now, or there is nobody to tell at all.
+    """
+    told = reached(directory, body, roles, at, statutory=True)
+    if any(not one.quiet(at) for one in told):
+        return None
+    return min((one.quiet_end(at) for one in told), default=None)
+
+
 def on_duty(directory: Directory, body: str, at: datetime) -> tuple[Contact, ...]:
     """The contacts of ``body`` whose shift it is at ``at``, UTC, their substitutes in their place.
 
@@ -221,7 +244,8 @@ def _present(
 def _substituted(directory: Directory, contact: Contact, at: datetime) -> Contact:
     """Who answers for ``contact`` at ``at``, at the end of the chain of substitutes.
 
-    A substitute without an address replaces nobody; a chain that comes back on itself neither.
+    A substitute without an address or of another body replaces nobody; a chain that comes back
+    on itself neither.
     """
     seen, answers = {contact.id}, contact
     while True:
@@ -234,7 +258,8 @@ def _substituted(directory: Directory, contact: Contact, at: datetime) -> Contac
             return answers
         latest = max(absences, key=lambda one: one.starts)
         substitute = directory.find(latest.substitute)
-        if substitute is None or not substitute.addresses:
+        # An older copy may hold a substitute of another body: it shall not hear what ours is told.
+        if not (substitute and substitute.addresses and substitute.body == contact.body):
             return answers
         if substitute.id in seen:
             return contact
@@ -304,7 +329,25 @@ def _in_order(shifts: Iterable[Shift]) -> tuple[Shift, ...]:
     return tuple(sorted(shifts, key=lambda one: (one.starts, one.contact)))
 
 
-# --- the shape of addresses ---
+# --- the shape of ids and addresses ---
+
+
+def id_fault(contact: str) -> Text | None:
+    """Why ``contact`` may not be the id of a new contact; those on record stay readable."""
+    if not re.fullmatch(_ID, contact):
+        return Text(
+            zh="编号只能用英文字母、数字、点、横线和下划线，以字母或数字开头，至多64个字符",
+            en="an id has letters, digits, dots, dashes and underscores, a letter or digit first, "
+            "64 at most",
+        )
+    if not any(char.isalpha() for char in contact):
+        return Text(
+            zh="编号至少须有一个英文字母：编号会写入事件和邮件头，不能是电话号码",
+            en="an id needs at least one letter: ids go into events and headers of messages, "
+            "where no telephone number may stand",
+        )
+    return None
+
 
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()-]{1,24}[0-9](\s*(转|ext\.?|x)\s*[0-9]{1,6})?")

@@ -24,6 +24,7 @@ from domain.directory import (
     Directory,
     Shift,
     address_fault,
+    id_fault,
 )
 from domain.plan import Plan
 from domain.plan_words import ContactRole
@@ -62,14 +63,6 @@ _CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?[T ]*(\d{1,2})[:时](\d{2})(?::(\d{2}))?分?"
 )
-_FAULTS = {
-    "id": Text(
-        zh="编号只能用英文字母、数字、点、横线和下划线，以字母或数字开头，至多64个字符",
-        en="an id has letters, digits, dots, dashes and underscores, a letter or digit first, "
-        "64 at most",
-    ),
-    "name": Text(zh="姓名过长或含有控制字符", en="the name is too long or has control characters"),
-}
 
 
 # --- contacts ---
@@ -141,9 +134,9 @@ def _contact(row: Row, plan: Plan) -> Contact | None:
         message = Text(zh="免打扰须写明起止两个时间", en="quiet hours need both ends")
         row.wrong("quiet_to" if row["quiet_from"] else "quiet_from", message)
     values = {
-        "id": row["id"],
         "body": row.read("body", row["body"], partial(_body, plan)),
         "role": row.read("role", row["role"], _role),
+        "id": row.read("id", row["id"], _id),
         "position": row.read("position", row["position"], _position),
         "name": row["name"] or None,
         "addresses": addresses,
@@ -154,8 +147,11 @@ def _contact(row: Row, plan: Plan) -> Contact | None:
         return Contact.model_validate(values)
     except ValidationError as error:
         # What could not be read has been named already.
-        for name in {str(wrong["loc"][0]) for wrong in error.errors()} & _FAULTS.keys():
-            row.wrong(name, _FAULTS[name])
+        if any(wrong["loc"] == ("name",) for wrong in error.errors()):
+            message = Text(
+                zh="姓名过长或含有控制字符", en="the name is too long or has control characters"
+            )
+            row.wrong("name", message)
         return None
 
 
@@ -177,6 +173,12 @@ def _meant(cell: str, words: Iterable[str], zh: str, en: str) -> tuple[str, str]
     """A guess at what ``cell`` means, or else what to do."""
     near = difflib.get_close_matches(cell, words, n=1, cutoff=0.5)
     return (f"是否为“{near[0]}”？", f"did you mean {near[0]!r}?") if near else (zh, en)
+
+
+def _id(cell: str) -> str:
+    if fault := id_fault(cell):
+        raise CellFault(fault.zh, fault.en)
+    return cell
 
 
 def _role(cell: str) -> ContactRole:

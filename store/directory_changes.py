@@ -207,14 +207,16 @@ async def put_substitution(pool: Pool, substitution: Substitution, by: Hand) -> 
 
     Raises:
         NotFound: one of them is not in the directory.
+        Conflict: the substitute is a contact of another body.
         Unavailable: PostgreSQL cannot answer.
     """
     async with transaction(pool) as conn:
         await _alone(conn)
-        bodies = {
-            contact: await _body_of(conn, contact)
-            for contact in (substitution.contact, substitution.substitute)
-        }
+        body = await _body_of(conn, substitution.contact)
+        if await _body_of(conn, substitution.substitute) != body:
+            raise Conflict(
+                f"{substitution.substitute} is no contact of {body}: choose a substitute there"
+            )
         await conn.execute(
             "INSERT INTO substitution (contact, substitute, starts, ends, reason)"
             " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (contact, starts) DO UPDATE SET"
@@ -226,7 +228,6 @@ async def put_substitution(pool: Pool, substitution: Substitution, by: Hand) -> 
             clean(substitution.reason),
         )
         detail = substitution.model_dump(mode="json", exclude={"contact", "reason"})
-        body = bodies[substitution.contact]
         await _note(conn, by, "substitution_put", body, substitution.contact, detail)
 
 

@@ -25,6 +25,7 @@ from domain.directory import (
     Shift,
     Substitution,
     address_fault,
+    id_fault,
     on_duty,
 )
 from domain.directory_csv import read_contacts, read_roster
@@ -36,6 +37,7 @@ from domain.sheet import RowError
 from settings import channel_names
 from store import directory_changes as changes
 from store.directory import load
+from store.errors import Conflict
 
 WRITES_ALL: Final[frozenset[SeatKind]] = frozenset({"duty", "office", "administrator"})
 WRITES_OWN: Final[frozenset[SeatKind]] = frozenset({"department", "government", "command"})
@@ -264,6 +266,8 @@ def router(space: Space, base: str) -> APIRouter:
             for place, address in enumerate(body.addresses)
             if (fault := address_fault(address))
         ]
+        if fault := id_fault(contact):
+            faults.insert(0, FieldError(field="contact", message=both(fault)))
         if faults:
             raise malformed(faults)
         pool = await space.pool()
@@ -393,7 +397,15 @@ def router(space: Space, base: str) -> APIRouter:
         who = (body.contact, body.substitute)
         await allow(actor, "put_substitution", *(body_of(directory, one) for one in who))
         entry = Substitution.model_validate(dict(body))
-        await changes.put_substitution(pool, entry, hand(actor))
+        try:
+            await changes.put_substitution(pool, entry, hand(actor))
+        except Conflict as conflict:
+            raise Problem(
+                422,
+                "not_of_this_body",
+                f"{entry.substitute} 不是本单位的联系人，代班人须与 {entry.contact} 同属一个单位。",
+                f"substitute: {conflict}",
+            ) from conflict
         return entry
 
     return made

@@ -316,6 +316,35 @@ async def test_an_absence_is_entered_and_shown(idle_api: Api) -> None:
     assert "enter it first" in problem["detail_en"]
 
 
+async def test_a_substitute_of_another_body_is_refused(idle_api: Api) -> None:
+    await put(idle_api, "a-1", contact("county-environment"))
+    await put(idle_api, "m-1", contact("city-health"))
+    absence = {
+        "contact": "a-1",
+        "substitute": "m-1",
+        "starts": NOW.isoformat(),
+        "ends": (NOW + HOUR).isoformat(),
+    }
+    answer = await idle_api.post("/directory/substitutions", absence)
+    problem = refused(answer, 422, "not_of_this_body")
+    assert "代班人须与 a-1 同属一个单位" in problem["detail"]
+    assert "m-1 is no contact of county-environment" in problem["detail_en"]
+    assert (await entries(idle_api, "county-environment"))["substitutions"] == []
+    await retire(idle_api, "m-1")
+
+
+async def test_a_telephone_number_is_no_id(idle_api: Api) -> None:
+    number = "13900001111"
+    faulty = contact(addresses=[{"channel": "phone", "to": "call me"}])
+    problem = refused(await put(idle_api, number, faulty), 422, "malformed")
+    assert [error["field"] for error in problem["errors"]] == ["contact", "addresses.0.to"]
+    assert "编号至少须有一个英文字母" in problem["detail"]
+    assert "ids go into events" in problem["detail_en"]
+    table = f"body,id,role,phone\ncounty-health,{number},leader,110\n"
+    problem = refused(await send(idle_api, "import", table), 422, "bad_rows")
+    assert [error["field"] for error in problem["errors"]] == ["row 2, id"]
+
+
 @pytest.mark.clause("6.4")
 async def test_the_check_names_who_could_not_be_reached_now(idle_api: Api) -> None:
     found = (await idle_api.get("/directory/check", "county-culture")).json()

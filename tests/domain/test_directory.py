@@ -1,7 +1,6 @@
 """Who is told: roles, roster, substitutes, quiet hours, and what to do when nobody is there."""
 
 from datetime import UTC, datetime, time, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from domain.base import Refusal
+from domain.base import BEIJING
 from domain.directory import (
     ROLES,
     Address,
@@ -17,17 +16,13 @@ from domain.directory import (
     Directory,
     Shift,
     Substitution,
-    Trial,
-    address_fault,
-    handed_over,
     on_duty,
     phone_numbers,
+    quiet_until,
     reached,
-    replaced,
 )
 from domain.plan import Plan
 from domain.plan_words import ContactRole
-from domain.readiness import readiness
 from store.plans import load_plan
 
 PLAN: Plan = load_plan(Path(__file__).parents[2] / "plans" / "gaoqing-2023.yaml")
@@ -213,6 +208,19 @@ def test_a_substitute_who_cannot_be_reached_replaces_nobody() -> None:
     assert told(silent, "duty_officer") == ["li"]
 
 
+def test_what_our_body_is_told_no_contact_of_another_body_hears() -> None:
+    # An old copy of the directory may say so; that of a superior stands there for its number only.
+    city = person("city", "leader", body="city-msa", channels=("mail", "phone"))
+    directory = Directory(
+        contacts=(LI, WANG, city),
+        shifts=(shift("li", -1, 1),),
+        substitutions=(absent("li", "wang"), absent("wang", "city")),
+    )
+    assert told(directory, "duty_officer") == ["wang"]
+    assert [one.id for one in on_duty(directory, HEALTH, NOON)] == ["wang"]
+    assert phone_numbers(directory, HEALTH, NOON) == ()
+
+
 def test_of_two_absences_the_later_entered_on_governs() -> None:
     both = (absent("li", "wang", -5, 5), absent("li", "deputy", -1, 1))
     directory = Directory(contacts=EVERYBODY, substitutions=both)
@@ -247,6 +255,37 @@ def test_quiet_hours_hold_back_internal_notices_alone(
 def test_quiet_hours_are_beijing_time_without_a_zone_of_their_own() -> None:
     with pytest.raises(ValidationError, match="without a zone"):
         Contact.model_validate({**LI.model_dump(), "quiet_from": "22:00+08:00"})
+
+
+def china(hour: int, minute: int = 0, day: int = 2) -> datetime:
+    """A time of day in Beijing."""
+    return datetime(2026, 3, day, hour, minute, tzinfo=BEIJING)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "at", "until"),
+    [
+        ([(22, 7)], china(23, 30), china(7, day=3)),
+        ([(22, 7)], china(6, 59), china(7)),
+        ([(0, 7)], china(0), china(7)),
+        ([(12, 14)], china(13), china(14)),
+        ([(22, 0)], china(23), china(0, day=3)),
+        ([(22, 7), (20, 6)], china(23), china(6, day=3)),
+        # Nothing is held back: no quiet hours, over already, or somebody else is told.
+        ([None], china(23), None),
+        ([(22, 7)], china(7), None),
+        ([(22, 7), None], china(23), None),
+        ([], china(23), None),
+    ],
+)
+def test_what_quiet_hours_hold_back_waits_for_the_first_who_may_be_told_again(
+    quiet: list[tuple[int, int] | None], at: datetime, until: datetime | None
+) -> None:
+    officers = [person(f"o-{place}", quiet=hours) for place, hours in enumerate(quiet)]
+    contacts = (*officers, person("other", body="county-police"))
+    found = quiet_until(Directory(contacts=contacts), HEALTH, ("duty_officer",), at)
+    assert found == until
+    assert found is None or found.utcoffset() == timedelta()
 
 
 # --- the telephone ---
@@ -288,213 +327,88 @@ def test_whoever_is_absent_is_not_called() -> None:
 # --- always ---
 
 
-IDS = [one.id for one in EVERYBODY]
+WHO = st.sampled_from([one.id for one in EVERYBODY])
 SPANS = st.tuples(st.integers(-3, 3), st.integers(1, 4))
-
-
-@given(
-    contacts=st.sets(st.sampled_from(EVERYBODY), min_size=1),
-    shifts=st.lists(st.tuples(st.sampled_from(IDS), SPANS), max_size=4),
-    absences=st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS), SPANS), max_size=6),
-    roles=st.sets(st.sampled_from(ROLES), min_size=1),
+SHIFTS = st.lists(
+    st.builds(lambda who, span: shift(who, span[0], sum(span)), WHO, SPANS), max_size=4
 )
+ABSENCES = st.lists(
+    st.builds(lambda who, other, span: absent(who, other, span[0], sum(span)), WHO, WHO, SPANS),
+    max_size=6,
+)
+ASKED = st.sets(st.sampled_from(ROLES), min_size=1).map(tuple)
+
+
+@given(st.sets(st.sampled_from(EVERYBODY), min_size=1), SHIFTS, ABSENCES, ASKED)
 def test_a_statutory_notice_always_reaches_somebody_and_nobody_twice(
     contacts: set[Contact],
-    shifts: list[tuple[str, tuple[int, int]]],
-    absences: list[tuple[str, str, tuple[int, int]]],
-    roles: set[ContactRole],
+    shifts: list[Shift],
+    absences: list[Substitution],
+    roles: tuple[ContactRole, ...],
 ) -> None:
     directory = Directory(
-        contacts=tuple(contacts),
-        shifts=tuple(shift(who, start, start + long) for who, (start, long) in shifts),
-        substitutions=tuple(
-            absent(who, other, start, start + long) for who, other, (start, long) in absences
-        ),
+        contacts=tuple(contacts), shifts=tuple(shifts), substitutions=tuple(absences)
     )
     found = told(directory, *roles)
     assert found
     assert len(found) == len(set(found))
 
 
-# --- the roster as it changes ---
+HOURS = st.tuples(st.integers(0, 23), st.integers(0, 23))
+BODIES = (HEALTH, "county-police", "city-msa")
 
 
-def test_a_new_roster_replaces_what_stood_in_its_span_and_cuts_what_reaches_into_it() -> None:
-    old = (shift("li", 0, 8), shift("wang", 8, 16), shift("deputy", 16, 24), shift("li", 30, 31))
-    new = (shift("leader", 4, 10), shift("room", 10, 20))
-    assert replaced(old, new) == (
-        shift("li", 0, 4),
-        shift("leader", 4, 10),
-        shift("room", 10, 20),
-        shift("deputy", 20, 24),
-        shift("li", 30, 31),
-    )
-    assert replaced((shift("li", 0, 10),), (shift("wang", 4, 5),)) == (
-        shift("li", 0, 4),
-        shift("wang", 4, 5),
-        shift("li", 5, 10),
-    )
-    assert replaced(old, new + old[3:]) == replaced(replaced(old, new + old[3:]), new + old[3:])
-    assert replaced(old, ()) == old
-
-
-def test_an_early_handover_moves_the_seam_between_two_shifts() -> None:
-    roster = (shift("li", -8, 1), shift("wang", 1, 9))
-    assert handed_over(roster, "li", "wang", NOON) == (shift("li", -8, 0), shift("wang", 0, 9))
-
-
-def test_a_handover_outside_the_roster_gives_the_rest_of_the_shift() -> None:
-    roster = (shift("li", -8, 1), shift("wang", 1, 9), shift("deputy", 20, 30))
-    assert handed_over(roster, "li", "deputy", NOON) == (
-        shift("li", -8, 0),
-        shift("deputy", 0, 1),
-        shift("wang", 1, 9),
-        shift("deputy", 20, 30),
+@st.composite
+def directories(draw: st.DrawFn) -> Directory:
+    """Several bodies whose contacts, shifts and absences are entered anyhow, across them too."""
+    contacts = [
+        person(
+            one.id,
+            one.role,
+            body=draw(st.sampled_from(BODIES)),
+            channels=draw(st.sampled_from([(), ("mail",), ("mail", "phone")])),
+            quiet=draw(st.none() | HOURS),
+        )
+        for one in EVERYBODY
+    ]
+    shifts = [
+        one.model_copy(update={"body": draw(st.sampled_from(BODIES))}) for one in draw(SHIFTS)
+    ]
+    return Directory(
+        contacts=tuple(contacts), shifts=tuple(shifts), substitutions=tuple(draw(ABSENCES))
     )
 
 
-def test_a_handover_to_somebody_on_shift_ends_the_other_alone() -> None:
-    roster = (shift("li", -8, 1), shift("wang", -2, 9))
-    after = (shift("li", -8, 0), shift("wang", -2, 9))
-    assert handed_over(roster, "li", "wang", NOON) == after
-    # Said a second time, or late: it is true already.
-    assert handed_over(after, "li", "wang", NOON) == after
-
-
-def test_who_is_not_on_shift_hands_nothing_over() -> None:
-    with pytest.raises(Refusal, match="check the roster") as refusal:
-        handed_over((shift("li", 1, 2),), "li", "wang", NOON)
-    assert refusal.value.code == "not_on_duty"
-    assert "不在班" in refusal.value.message.zh
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from(["li", "wang"]), st.integers(-6, 6), st.integers(1, 6))),
-    st.sampled_from([("li", "wang"), ("wang", "deputy")]),
-)
-def test_after_a_handover_the_incoming_is_on_shift_and_the_outgoing_is_not(
-    entries: list[tuple[str, int, int]], who: tuple[str, str]
+@given(directories(), st.sampled_from(BODIES), ASKED, st.booleans())
+def test_whoever_is_told_or_called_for_a_body_belongs_to_it(
+    directory: Directory, body: str, roles: tuple[ContactRole, ...], statutory: bool
 ) -> None:
-    roster = tuple(shift(contact, start, start + long) for contact, start, long in entries)
-    outgoing, incoming = who
-    if not any(one.contact in who and one.covers(NOON) for one in roster):
+    for found in (
+        reached(directory, body, roles, NOON, statutory=statutory),
+        on_duty(directory, body, NOON),
+        phone_numbers(directory, body, NOON),
+    ):
+        assert {one.body for one in found} <= {body}
+
+
+@given(st.lists(HOURS, min_size=1, max_size=3), st.integers(0, 24 * 60), st.sampled_from(ROLES))
+def test_what_is_held_back_reaches_somebody_when_it_was_said_and_nobody_before(
+    quiet: list[tuple[int, int]], minutes: int, role: ContactRole
+) -> None:
+    officers = [person(f"o-{place}", quiet=hours) for place, hours in enumerate(quiet)]
+    directory = Directory(contacts=tuple(officers))
+    at = NOON + timedelta(minutes=minutes, microseconds=1)
+
+    def reaches(moment: datetime) -> bool:
+        return bool(told(directory, role, at=moment, statutory=False))
+
+    until = quiet_until(directory, HEALTH, (role,), at)
+    assert (until is None) is reaches(at)
+    if until is None:
         return
-    after = handed_over(roster, outgoing, incoming, NOON)
-    now = {one.contact for one in after if one.covers(NOON)}
-    assert incoming in now
-    assert outgoing not in now
-    assert all(one.starts < one.ends for one in after)
-    assert all(a.starts <= b.starts for a, b in pairwise(after))
-
-
-# --- addresses ---
-
-
-@pytest.mark.parametrize(
-    ("channel", "to", "good"),
-    [
-        ("mail", "zhiban@gaoqing.gov.cn", True),
-        ("mail", "root@localhost", True),
-        ("mail", "zhiban", False),
-        ("mail", "a@b@c", False),
-        ("mail", "张三@gaoqing.gov.cn", False),
-        ("mail", "a b@c.cn", False),
-        ("phone", "0533-6961111", True),
-        ("phone", "120", True),
-        ("phone", "+86 139 0000 0000", True),
-        ("phone", "0533-6961111转802", True),
-        ("phone", "1.39123E+10", False),
-        ("phone", "见值班表", False),
-        ("sms", "13900000000", True),
-        ("sms", "1390000000o", False),
-        ("ding", "anything at all", True),
-    ],
-)
-def test_addresses_that_can_be_checked_are(channel: str, to: str, good: bool) -> None:
-    assert (address_fault(Address(channel=channel, to=to)) is None) is good
-
-
-# --- readiness ---
-
-
-def gaps(directory: Directory, at: datetime = NOON, *channels: str) -> dict[str, list[str]]:
-    """The problems by body."""
-    found: dict[str, list[str]] = {}
-    for gap in readiness(PLAN, directory, channels or ("mail",), at):
-        found.setdefault(gap.body, []).append(gap.problem)
-    return found
-
-
-def tried(contact: str, *, ok: bool = True, days: float = 1, channel: str = "mail") -> Trial:
-    """A trial so many days ago."""
-    return Trial(contact=contact, channel=channel, at=NOON - timedelta(days=days), ok=ok)
-
-
-@pytest.mark.clause("6.4")
-def test_an_empty_directory_names_every_body_of_the_county_and_the_superiors_to_be_called() -> None:
-    found = gaps(Directory())
-    county = {body.id for body in PLAN.bodies if body.tier == "county"}
-    assert {body for body, problems in found.items() if problems == ["no_contact"]} == county
-    superiors = {body for body, problems in found.items() if problems == ["no_number"]}
-    assert superiors == {"city-government", "city-msa", "city-health"}
-
-
-@pytest.mark.clause("6.4")
-@pytest.mark.parametrize(
-    ("directory", "problems"),
-    [
-        (Directory(contacts=(person("a", channels=()),)), ["no_channel"]),
-        (Directory(contacts=(person("a", channels=("ding",)),)), ["no_channel"]),
-        (Directory(contacts=(person("a"),)), ["never_tested"]),
-        (Directory(contacts=(person("a"),), trials=(tried("a", days=91),)), ["never_tested"]),
-        (
-            Directory(contacts=(person("a"),), trials=(tried("a", channel="ding"),)),
-            ["never_tested"],
-        ),
-        (Directory(contacts=(person("a"),), trials=(tried("other"),)), ["never_tested"]),
-        (Directory(contacts=(person("a"),), trials=(tried("a", ok=False),)), ["trial_failed"]),
-        (Directory(contacts=(person("a"),), trials=(tried("a", days=90),)), []),
-        (
-            Directory(
-                contacts=(person("a"), person("b")), trials=(tried("a", ok=False), tried("b"))
-            ),
-            [],
-        ),
-        (
-            Directory(
-                contacts=(person("a", channels=("phone",)),), trials=(tried("a", channel="phone"),)
-            ),
-            [],
-        ),
-        (
-            Directory(contacts=(person("a"),), shifts=(shift("a", 1, 2),), trials=(tried("a"),)),
-            ["empty_shift"],
-        ),
-        (
-            Directory(contacts=(person("a"),), shifts=(shift("a", 1, 2),)),
-            ["empty_shift", "never_tested"],
-        ),
-        (
-            Directory(contacts=(person("a"),), shifts=(shift("a", 0, 2),), trials=(tried("a"),)),
-            [],
-        ),
-    ],
-)
-def test_a_body_that_could_not_be_reached_now_is_named_with_the_reason(
-    directory: Directory, problems: list[str]
-) -> None:
-    assert gaps(directory).get(HEALTH, []) == problems
-
-
-@pytest.mark.clause("6.4")
-def test_a_superior_needs_a_number_and_no_trial() -> None:
-    city = person("city", "duty_phone", body="city-msa", channels=("phone",))
-    assert "city-msa" not in gaps(Directory(contacts=(city,)))
-    mailed = person("city", "duty_phone", body="city-msa")
-    assert gaps(Directory(contacts=(mailed,)))["city-msa"] == ["no_number"]
-
-
-def test_a_gap_says_what_to_do_in_both_languages() -> None:
-    first = readiness(PLAN, Directory(), ("mail",), NOON)[0]
-    assert first.text.zh == "县政府：通讯录中没有联系人，请导入或登记。"
-    assert first.text.en.startswith("County government: the directory has no contact: import")
+    assert until > at
+    assert reaches(until)
+    assert not reaches(until - timedelta(microseconds=1))
+    while at < until:
+        assert not reaches(at)
+        at += HOUR / 2

@@ -103,6 +103,19 @@ def test_every_fault_is_named_by_row_and_column_at_once() -> None:
     assert [one.id for one in sheet.found] == ["b"]
 
 
+def test_a_telephone_number_is_no_id_and_the_row_says_why() -> None:
+    sheet = contacts("单位,编号,职务,电话\n县公安局,13900001111,副职,13900001111\n")
+    assert named(sheet.errors) == [(2, "编号")]
+    assert "不能是电话号码" in sheet.errors[0].message.zh
+    assert "needs at least one letter" in sheet.errors[0].message.en
+    assert sheet.found == []
+
+
+def test_a_name_that_is_no_line_is_named() -> None:
+    sheet = contacts(f"单位,编号,职务,姓名\n县公安局,a,副职,{'张' * 201}\n")
+    assert named(sheet.errors) == [(2, "姓名")]
+
+
 def test_a_missing_column_is_a_fault_of_the_file() -> None:
     sheet = contacts("单位,姓名\n县公安局,张三\n")
     assert named(sheet.errors) == [(1, None), (1, None)]
@@ -184,7 +197,7 @@ CONTACT = st.builds(
         quiet_from=quiet[0],
         quiet_to=quiet[1],
     ),
-    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True),
+    st.from_regex(r"[0-9]{0,3}[A-Za-z][A-Za-z0-9._-]{0,10}", fullmatch=True),
     st.sampled_from([body.id for body in PLAN.bodies]),
     st.sampled_from(ROLES),
     st.integers(0, 9999),

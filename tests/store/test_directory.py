@@ -69,7 +69,7 @@ async def test_what_was_put_in_is_read_again(pool: Pool) -> None:
     assert await put_contacts(pool, contacts, BY) == 3
     await put_shifts(pool, [shift("li", 0, 8), shift("wang", 8, 16)], BY)
     absence = Substitution(
-        contact="li", substitute="zhao", starts=NOW, ends=NOW + HOUR, reason="外出"
+        contact="li", substitute="wang", starts=NOW, ends=NOW + HOUR, reason="外出"
     )
     await put_substitution(pool, absence, BY)
     await record_trial(pool, "li", "mail", NOW, True)
@@ -187,6 +187,15 @@ async def test_a_substitution_can_be_cut_short(pool: Pool) -> None:
     assert (await load(pool)).substitutions == (shorter,)
     with pytest.raises(NotFound, match="nobody"):
         await put_substitution(pool, absence.model_copy(update={"substitute": "nobody"}), BY)
+
+
+async def test_a_substitute_of_another_body_is_refused(pool: Pool) -> None:
+    await put_contacts(pool, [person("li"), person("zhao", "city-msa")], BY)
+    absence = Substitution(contact="li", substitute="zhao", starts=NOW, ends=NOW + HOUR)
+    with pytest.raises(Conflict, match="zhao is no contact of county-health: choose a substitute"):
+        await put_substitution(pool, absence, BY)
+    assert (await load(pool)).substitutions == ()
+    assert "substitution_put" not in {one.what for one in await list_changes(pool)}
 
 
 async def test_the_log_of_changes_only_grows_and_holds_no_number(
