@@ -105,22 +105,22 @@ def export(data: Data = DATA) -> None:
 
 
 @app.command("test")
-def test_contacts(
-    bodies: Annotated[list[str] | None, typer.Argument(help="Only these bodies, by id.")] = None,
+def try_out(
+    bodies: Annotated[
+        list[str] | None, typer.Argument(help="Only these bodies of the county, by id.")
+    ] = None,
     data: Data = DATA,
 ) -> None:
-    """Send every contact a test by each of its channels, and keep which accepted it."""
+    """Send every contact of the county a test by each of its channels; keep which accepted it."""
 
     async def work(pool: Pool, config: Settings) -> int:
         # Only here: no other command needs the channels.
         from activities.outward.providers import channels_of
-        from commands.trial import try_contacts
+        from commands.trial import ours, try_contacts
 
-        plan, named = load_plan(config.plan_file), frozenset(bodies or ())
-        if unknown := named - plan.body_by_id.keys():
-            raise CannotTell(f"the plan has no body {', '.join(sorted(unknown))}")
+        chosen = ours(load_plan(config.plan_file), frozenset(bodies or ()))
         channels = channels_of(config)
-        tried = await try_contacts(pool, config, await load(pool), channels, named)
+        tried = await try_contacts(pool, config, await load(pool), channels, chosen)
         for one in tried:
             _say(f"{one.contact.body}  {one.contact.id}  {one.channel}  {one.fault or 'accepted'}")
         if not tried:

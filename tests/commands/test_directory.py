@@ -200,3 +200,5 @@ async def test_every_contact_is_tried_and_the_check_knows(
     assert (again.status, len(postbox.mails)) == (0, 2)
     nobody = await yaoan("directory", "test", "county-nowhere", **settings)
     assert (nobody.status, "county-nowhere" in nobody.err) == (2, True)
+    superior = await yaoan("directory", "test", "city-msa", **settings)
+    assert (superior.status, "not of the county" in superior.err) == (2, True)
