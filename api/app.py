@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -37,6 +38,7 @@ from api.starter import Starter
 from domain.plan import Plan
 from settings import Settings
 from settings import settings as process_settings
+from store.links import Purpose
 from store.plans import load_plan
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ log = logging.getLogger(__name__)
 PREFIX: Final = "/api/v1"
 MAX_BODY: Final = 1024 * 1024
 """The largest JSON body, in bytes; attachments have their own limit."""
+TOKEN: Final = re.compile(rf"(/(?:{'|'.join(get_args(Purpose))})/).+")
+"""The path of a link, with what makes it work."""
 SLICES = (
     incidents,
     # Before the uniform commands come those with a vault, for their paths are alike.
@@ -88,7 +92,7 @@ def create_app(
         store.plans.PlanError: the plan file is not a valid plan.
     """
     chosen = settings or process_settings()
-    logging.getLogger("uvicorn.access").addFilter(without_query)
+    logging.getLogger("uvicorn.access").addFilter(without_secrets)
     space = Space(chosen, plan_in_force or load_plan(chosen.plan_file), connect_temporal)
     starter = Starter(space)
 
@@ -130,11 +134,14 @@ def create_app(
     return app
 
 
-def without_query(record: logging.LogRecord) -> bool:
-    """Cut the query off a line of uvicorn's access log: a reason for reading may name people."""
+def without_secrets(record: logging.LogRecord) -> bool:
+    """Cut out of a line of uvicorn's access log what lets its reader act, or names people.
+
+    A link's token acts for whoever has it; a query may hold the reason for reading.
+    """
     if isinstance(record.args, tuple) and len(record.args) == 5:
         client, method, path, *rest = record.args
-        record.args = (client, method, str(path).partition("?")[0], *rest)
+        record.args = (client, method, TOKEN.sub(r"\1…", str(path).partition("?")[0]), *rest)
     return True
 
 

@@ -1,7 +1,6 @@
 """What an official prints: the call sheet (E4) and the reports (3.2.3), in Chinese, on A4."""
 
 import html
-import logging
 import re
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from api import docs
-from api.app import without_query
 from tests.api.driver import SERIOUS, Api, refused
 from tests.workflows.harness import PLAN
 
@@ -179,12 +177,3 @@ async def test_without_its_assets_the_page_says_what_to_run(tmp_path: Path) -> N
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         assert "make setup" in (await client.get("/docs")).text
-
-
-def test_the_access_log_keeps_no_query() -> None:
-    arguments = ("127.0.0.1:1", "GET", "/persons?reason=欧阳", "1.1", 200)
-    record = logging.LogRecord(
-        "uvicorn.access", logging.INFO, "", 0, "%s %s %s %s %s", arguments, None
-    )
-    assert without_query(record)
-    assert "欧阳" not in record.getMessage()
