@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from activities.channel import Channel, ChannelError, Outgoing
 from domain.base import Text, beijing_text
-from domain.directory import PHONE, Address, Contact, Directory, reached
+from domain.directory import PHONE, Address, Contact, Directory, quiet_until, reached
 from domain.incident.notices import DRILL_MARK
 from domain.incident.wording import LAYOUT
 from store import inbox
@@ -32,8 +32,8 @@ from workflows.contracts import (
     NoticeItem,
 )
 
-PATIENCE = 5
-"""So many attempts, with growing pauses between; then what was not reached falls to the phone."""
+PATIENCE = 7
+"""So many attempts, a minute in all; then a body that was not reached falls to the telephone."""
 SECONDS = 65.0
 """So long one channel may take for one contact, should it miss its own timeout."""
 HEARTBEAT_SECONDS = 4.0
@@ -144,12 +144,14 @@ class Notify:
         progress.beat()
         if progress.hope and info.attempt < PATIENCE:
             raise ApplicationError("; ".join(progress.failures), type="ChannelError")
+        held = await self._held(order, at) if not contacts else None
         return MessageResult(
             accepted=progress.channels,
             contacts=progress.contacts,
             delivered=progress.delivered,
-            phone_only=bool(contacts) and not progress.contacts,
+            phone_only=bool(self._channels) and held is None and not progress.contacts,
             failure=None if progress.accepted else _why(progress),
+            held_until=held,
         )
 
     async def _unanswered(self, order: MessageOrder) -> tuple[NoticeItem, ...]:
@@ -162,6 +164,12 @@ class Notify:
             return ()
         directory = await self._directory()
         return reached(directory, order.recipient, order.contacts, at, statutory=order.statutory)
+
+    async def _held(self, order: MessageOrder, at: datetime) -> datetime | None:
+        """Until when quiet hours silence everybody who was to be told; None if they do not."""
+        if not self._channels or order.statutory:
+            return None
+        return quiet_until(await self._directory(), order.recipient, order.contacts, at)
 
     async def _into_inbox(
         self, order: MessageOrder, items: tuple[NoticeItem, ...], progress: _Progress
@@ -201,10 +209,11 @@ class Notify:
                 if not items:
                     return
             error = await self._offer(order, items, contact, address, channel, progress)
-            await self._tried(contact.id, channel.name, at, error is None)
             if error is None:
                 progress.accepted[contact.id] = channel.name
                 progress.beat()
+            await self._tried(contact.id, channel.name, at, error is None)
+            if error is None:
                 return
             progress.failures.append(f"{channel.name}: {error}")
             hope = hope or error.retryable

@@ -57,11 +57,6 @@ class Actor(BaseModel):
         return self.kind != "reporter"
 
     @property
-    def acts(self) -> bool:
-        """Whether the seat puts anything on record; the others only read."""
-        return self.kind not in ("reporter", "observer", "administrator", "expert")
-
-    @property
     def sees_names(self) -> bool:
         """Whether names of officials who decided, signed or took a call are shown."""
         return self.kind not in ("reporter", "observer")

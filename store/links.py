@@ -37,6 +37,7 @@ class Grant(Strict):
     """Whose answer it is, or whom a call is to."""
     contact: str | None = None
     seat: str | None = None
+    person: str | None = None
     until: Moment
 
 
@@ -64,6 +65,7 @@ class Links:
         at: datetime,
         contact: str | None = None,
         seat: str | None = None,
+        person: str | None = None,
     ) -> str:
         """A link that was made at ``at``, UTC, and is good for the lifetime."""
         grant = Grant(
@@ -74,6 +76,7 @@ class Links:
             body=body,
             contact=contact,
             seat=seat,
+            person=person,
             until=at + self.lifetime,
         )
         return f"{self.base}/{purpose}/{self.token(grant)}"

@@ -157,6 +157,7 @@ class MessageResult(Model):
     contacts: tuple[str, ...] = ()
     delivered: bool = False
     phone_only: bool = False
+    held_until: Moment | None = None
     withdrawn: bool = False
 
 

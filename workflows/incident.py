@@ -48,6 +48,8 @@ AT_ONCE: dict[Lane, int] = {"journal": 1, "notice": 5, "message": 10, "merge": 1
 
 DRAIN = timedelta(seconds=10)
 """How long a run that is about to be continued waits for its activities."""
+SENDING = timedelta(seconds=30)
+"""The same while messages are on their way: what left twice cannot be called back."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +317,8 @@ class Incident:
         return self._impatient or all(lane == "clock" for lane, _ in self._running.values())
 
     async def _lose_patience(self) -> None:
-        await workflow.sleep(DRAIN, summary="换新历史记录")
+        sending = any(lane == "message" for lane, _ in self._running.values())
+        await workflow.sleep(SENDING if sending else DRAIN, summary="换新历史记录")
         self._impatient = True
 
     def _roll_over(self) -> NoReturn:
@@ -396,6 +399,7 @@ class Incident:
                 delivered=result.delivered,
                 phone_only=result.phone_only,
                 failure=result.failure,
+                held_until=result.held_until,
                 withdrawn=result.withdrawn,
             )
         )

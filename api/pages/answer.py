@@ -27,9 +27,21 @@ class Shown:
 
 
 def page(
-    plan: Plan, state: State, grant: Grant, action: str, now: datetime, problem: Problem | None
+    plan: Plan,
+    state: State,
+    grant: Grant,
+    action: str,
+    now: datetime,
+    problem: Problem | None = None,
+    pending: bool = False,
 ) -> str:
-    """The notices that ``grant`` is about, each with its answer or a form for one."""
+    """The notices that ``grant`` is about, each with its answer or a form for one.
+
+    Args:
+        action: where the forms go.
+        problem: what was wrong with the answer that was just given.
+        pending: the answer that was just given is safe, and not carried out yet.
+    """
     shown = []
     for notice in (state.notices[key] for key in grant.about if key in state.notices):
         values = wording(plan, state, notice)
@@ -47,4 +59,5 @@ def page(
         action=action,
         until=grant.until,
         problem=problem,
+        pending=pending,
     )

@@ -9,6 +9,7 @@ from api.pages import render
 from api.schemas import UNKNOWN
 from domain.base import beijing_text
 from domain.directory import PHONE, Directory, phone_numbers
+from domain.duties import REPORTER
 from domain.incident.entries import Clock, Notice
 from domain.incident.notices import DRILL_MARK
 from domain.incident.state import State
@@ -61,7 +62,8 @@ def calls(
     numbered = {} if notes is None else notes
     by_recipient: dict[str, list[Clock]] = defaultdict(list)
     for clock in state.open_clocks:
-        if clock.recipient in plan.body_by_id and clock.owner in plan.body_by_id:
+        # What a hospital or a firm owes, it owes itself.
+        if clock.recipient in plan.body_by_id and clock.owner != REPORTER:
             by_recipient[clock.recipient].append(clock)
     wanted = {call.recipient for call in state.open_calls}
     made = [

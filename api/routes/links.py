@@ -4,7 +4,7 @@ A GET never answers anything, for scanners of mail open every link; only a perso
 """
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Response
@@ -17,16 +17,20 @@ from api.problems import Problem
 from api.record import NOT_YET, Standing
 from api.routes.commands import carry_out
 from api.space import Space
+from domain.base import BEIJING
 from domain.incident.commands import AcknowledgeNotice, RecordCall
 from domain.incident.envelope import AnyCommand, Envelope
 from domain.incident.observations import Delivered
 from domain.incident.record import Attribution
+from domain.incident.rules import CLOCK_SKEW
 from domain.plan import Plan
 from store.links import BadLink, ExpiredLink, Grant, Purpose
 
 CALL_LIFETIME: Final = timedelta(hours=12)
 """How long the forms of a call sheet work: a shift, not longer."""
 NAME: Final = r"^[^\x00-\x1f\x7f]{0,100}$"
+CLOCK: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"
+KEYED_IN: Final = "先通话，后在电话报告单上补录"
 TEXT: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]{0,2000}$"
 
 Seen = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="至少显示到此序号。")]
@@ -61,7 +65,11 @@ def router(space: Space, base: str) -> APIRouter:
         return grant
 
     async def shown(
-        grant: Grant, standing: Standing, token: str, problem: Problem | None = None
+        grant: Grant,
+        standing: Standing,
+        token: str,
+        problem: Problem | None = None,
+        pending: bool = False,
     ) -> HTMLResponse:
         page = answer.page(
             standing.plan,
@@ -70,15 +78,17 @@ def router(space: Space, base: str) -> APIRouter:
             f"{base}/acknowledge/{token}",
             space.now(),
             problem,
+            pending,
         )
         status = problem.status_code if problem else 200
         return HTMLResponse(page, status, {"Content-Security-Policy": FORM_CSP})
 
     @made.get("/acknowledge/{token}", include_in_schema=False)
-    async def show(token: Token, seen: Seen = None) -> HTMLResponse:
+    async def show(token: Token, seen: Seen = None, pending: bool = False) -> HTMLResponse:
         """The notices of a message, and what has been answered; this answers nothing."""
         grant = granted("acknowledge", token)
-        return await shown(grant, await latest(space, grant.incident, seen), token)
+        standing = await latest(space, grant.incident, seen)
+        return await shown(grant, standing, token, pending=pending)
 
     @made.post("/acknowledge/{token}", include_in_schema=False)
     async def acknowledge(
@@ -110,7 +120,7 @@ def router(space: Space, base: str) -> APIRouter:
         except Problem as problem:
             if problem.code != "already_acknowledged":
                 return await shown(grant, standing, token, problem)
-            answered = 0
+            return RedirectResponse(f"{base}/acknowledge/{token}", 303)
         return RedirectResponse(_seen(f"{base}/acknowledge/{token}", answered), 303)
 
     @made.post("/delivered/{token}", status_code=204, include_in_schema=False)
@@ -135,8 +145,9 @@ def router(space: Space, base: str) -> APIRouter:
         at: Annotated[str, Form(max_length=40)],
         taken_by: Annotated[str, Form(pattern=NAME)] = "",
         other: Annotated[str, Form(pattern=NAME)] = "",
+        when: Annotated[str, Form(pattern=CLOCK)] = "",
     ) -> Response:
-        """Key in a call from the call sheet: who answered, now."""
+        """Key in a call from the call sheet: who answered, now or at the time given."""
         grant = granted("call", token)
         seat = space.plan.seat_by_id.get(grant.seat or "")
         if seat is None:
@@ -145,13 +156,33 @@ def router(space: Space, base: str) -> APIRouter:
             recipient=grant.body,
             answered=action == "answered",
             taken_by=other.strip() or taken_by.strip() or None,
+            # What came up since the page was made has not been read out.
+            notices=grant.about,
         )
-        by = Attribution(decider=seat.body, recorder=seat.id, means="phone")
+        made = _last(when, space.now()) if when else None
+        by = Attribution(
+            decider=seat.body,
+            recorder=seat.id,
+            recorder_person=grant.person,
+            means="phone",
+            occurred_at=made,
+            late_reason=KEYED_IN if made else None,
+        )
         # One form is one call: the moment at which its page was made tells two calls apart.
         last = await _carry(space, base, grant, command, by, f"{token}{at}")
         return RedirectResponse(_seen(f"{base}/incidents/{grant.incident}/call-sheet", last), 303)
 
     return made
+
+
+def _last(clock: str, now: datetime) -> datetime:
+    """The last time at which a clock in Beijing showed ``clock``, HH:MM; UTC."""
+    today = now.astimezone(BEIJING)
+    hour, minute = map(int, clock.split(":"))
+    found = today.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if found > today + CLOCK_SKEW:
+        found -= timedelta(days=1)
+    return min(found, today).astimezone(UTC)
 
 
 async def latest(space: Space, incident: str, seen: int | None) -> Standing:
@@ -165,7 +196,7 @@ async def latest(space: Space, incident: str, seen: int | None) -> Standing:
 
 
 def _seen(where: str, last: int) -> str:
-    return f"{where}?seen={last}" if last else where
+    return f"{where}?seen={last}" if last else f"{where}?pending=true"
 
 
 async def _carry(

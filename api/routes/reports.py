@@ -13,13 +13,17 @@ from api.middleware import FORM_CSP
 from api.pages import call_sheet
 from api.pages import report as report_page
 from api.problems import Problem, documented, not_found
+from api.record import Standing
 from api.routes.links import CALL_LIFETIME, Seen, latest
 from api.security import Actor
 from api.space import Space
 from api.views import mask
+from domain.authority import require, require_recorder
+from domain.base import Refusal
 from domain.incident.commands import ReportKind
 from domain.incident.entries import Report
 from domain.incident.state import State
+from domain.plan import Plan
 
 _HTML: dict[str, object] = {"text/html": {"schema": {"type": "string"}}}
 
@@ -152,14 +156,26 @@ def router(space: Space, base: str) -> APIRouter:
             standing.state,
             space.now(),
             await space.directory(),
-            _form_of(space, base, actor, incident) if actor.acts else None,
+            _form_of(space, base, actor, standing) if may_call(standing.plan, actor) else None,
         )
         return HTMLResponse(page, headers={"Content-Security-Policy": FORM_CSP})
 
     return made
 
 
-def _form_of(space: Space, base: str, actor: Actor, incident: str) -> Callable[[str], str] | None:
+def may_call(plan: Plan, actor: Actor) -> bool:
+    """Whether the seat of ``actor`` may record calls; the others get boxes to fill in by hand."""
+    try:
+        require(plan, "record_call", actor.body)
+        require_recorder(plan, actor.seat, actor.body)
+    except Refusal:
+        return False
+    return True
+
+
+def _form_of(
+    space: Space, base: str, actor: Actor, standing: Standing
+) -> Callable[[str], str] | None:
     """Where the form of a call to a body is sent; None while links cannot be signed."""
     try:
         links = space.links()
@@ -168,7 +184,10 @@ def _form_of(space: Space, base: str, actor: Actor, incident: str) -> Callable[[
     links, now = replace(links, lifetime=CALL_LIFETIME), space.now()
 
     def form(body: str) -> str:
-        url = links.url("call", space.name, incident, (), body, now, seat=actor.seat)
+        shown = tuple(n.id for n in standing.state.unanswered if n.recipient == body)
+        who = {"seat": actor.seat, "person": actor.person}
+        incident = standing.state.incident
+        url = links.url("call", space.name, incident, shown, body, now, **who)
         # On this very host, by whatever name the reader reached it.
         return base + url.removeprefix(space.settings.link_base)
 

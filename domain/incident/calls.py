@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 from domain.base import Refusal, beijing_day
 from domain.deeds import reached
+from domain.duties import REPORTER
 from domain.incident.commands import GiveReport, RecordCall, SubmitReport
 from domain.incident.entries import Clock, Delivery, Report
 from domain.incident.events import CallMade, CallWanted
 from domain.incident.record import Event
 from domain.incident.reports import ACTIVE, give_report, submit_report
-from domain.incident.rules import Context, Fact, decides, evolves, put
+from domain.incident.rules import CLOCK_SKEW, Context, Fact, decides, evolves, missing, put
 from domain.incident.state import State
 from domain.incident.telling import heard
 
 CHANNEL = "phone"
+BY_TELEPHONE = ("initial", "progress", "urgent", "correction")
+"""The reports that a call can give; a summary is written (3.2.4)."""
 
 
 @evolves(CallWanted)
@@ -40,12 +43,21 @@ def record_call(ctx: Context, command: RecordCall) -> Sequence[Fact]:
     if command.answered:
         # First, since a report is named after the event that it is.
         facts += _reported(ctx, command)
-    answered = {n.id for n in ctx.state.unanswered if n.recipient == body}
+    for unknown in set(command.notices or ()) - ctx.state.notices.keys():
+        raise missing(ctx.plan, "通知", "notice", unknown)
+    theirs = reached(ctx.plan, body)
+    heard = [
+        notice.id
+        for notice in ctx.state.unanswered
+        # What came up after the call was not read out in it.
+        if notice.recipient in theirs and notice.queued_at <= ctx.occurred + CLOCK_SKEW
+        if command.notices is None or notice.id in command.notices
+    ]
     made = CallMade(
         recipient=body,
         answered=command.answered,
         taken_by=command.taken_by,
-        notices=tuple(sorted(answered)) if command.answered else (),
+        notices=tuple(sorted(heard)) if command.answered else (),
     )
     return [*facts, Fact(made, clause)]
 
@@ -68,7 +80,7 @@ def _(state: State, event: Event, p: CallMade) -> State:
         notice = heard(state, event, state.notices[key])
         notices[key] = notice.model_copy(
             update={
-                "acknowledged_by": p.recipient,
+                "acknowledged_by": notice.recipient,
                 "delivered_at": notice.delivered_at or event.occurred,
                 "comment": p.taken_by,
             }
@@ -95,15 +107,16 @@ def _reported(ctx: Context, command: RecordCall) -> Sequence[Fact]:
     delivery = Delivery(recipient=command.recipient, channel=CHANNEL, taken_by=command.taken_by)
     if (ready := _ready(ctx, kind, clock)) is not None:
         return give_report(ctx, GiveReport(report=ready.id, delivery=delivery))
-    return submit_report(
-        ctx, SubmitReport.model_validate({"kind": kind, "day": clock.day, "given": (delivery,)})
-    )
+    about = _about(ctx, clock) if kind == "correction" else None
+    written = {"kind": kind, "day": clock.day, "about": about, "given": (delivery,)}
+    return submit_report(ctx, SubmitReport.model_validate(written))
 
 
 def _kind(ctx: Context, clock: Clock) -> str | None:
     """The kind of report by telephone that meets ``clock``; None if none does."""
     duty = ctx.plan.obligation_by_id.get(clock.obligation)
-    if duty is None or clock.owner not in ctx.plan.body_by_id:
+    if duty is None or clock.owner == REPORTER:
+        # What a hospital or a firm owes, it owes itself.
         return None
     begun = any(r.kind == "initial" and not r.voided for r in ctx.state.reports.values())
     for act in duty.met_by:
@@ -112,9 +125,14 @@ def _kind(ctx: Context, clock: Clock) -> str | None:
             kind = "progress" if begun else "initial"
             if begun and duty.since == "any":
                 kind = "initial"
-        if act.startswith("report.") and kind in ("initial", "progress", "urgent"):
+        if act.startswith("report.") and kind in BY_TELEPHONE:
             return kind
     return None
+
+
+def _about(ctx: Context, clock: Clock) -> str:
+    """What a correction that ``clock`` asks for is about: a voided report, or the dismissal."""
+    return clock.ref if clock.ref in ctx.state.reports else "dismissal"
 
 
 def _ready(ctx: Context, kind: str, clock: Clock) -> Report | None:
@@ -126,6 +144,8 @@ def _ready(ctx: Context, kind: str, clock: Clock) -> Report | None:
         if clock.day is not None and (report.day or beijing_day(report.at)) != clock.day:
             continue
         if duty.since == "basis" and clock.day is None and report.at < clock.basis:
+            continue
+        if kind == "correction" and report.about != _about(ctx, clock):
             continue
         return report
     return None

@@ -360,6 +360,8 @@ class RecordCall(Command):
     recipient: Short
     answered: StrictBool = True
     taken_by: Short | None = None
+    notices: tuple[Short, ...] | None = None
+    """What was read out; None: everything that was unanswered when the call was made."""
 
 
 class Attach(Command):

@@ -321,8 +321,10 @@ class Notice(Model):
     clause: str
     statutory: bool
     queued_at: Moment
-    status: Literal["queued", "accepted", "failed"] = "queued"
+    status: Literal["queued", "posted", "accepted", "failed"] = "queued"
+    """``posted`` lies in the inbox alone: nobody outside of this system has it yet."""
     accepted_at: Moment | None = None
+    """When it first went beyond the inbox, or was opened or answered there."""
     accepted_recorded: Moment | None = None
     channels: tuple[str, ...] = ()
     failure: str | None = None
@@ -336,6 +338,8 @@ class Notice(Model):
     """Whether it asks for an answer; parts of a series do not (Escalation.once)."""
     climbed: int = 0
     """How many times it has gone out: rungs of its ladder, then repetitions of the last."""
+    held_until: Moment | None = None
+    """Everybody who was to be told has quiet hours until then; the step is still to be taken."""
     ended: Literal["stopped", "settled"] | None = None
     """Pursued no more without an answer: by a recorded stop, or since its matter is over."""
     reason: str | None = None

@@ -254,6 +254,8 @@ class MessageSent(Payload):
     channels: tuple[str, ...]
     contacts: tuple[str, ...] = ()
     delivered: bool = False
+    held_until: Moment | None = None
+    """Nobody but the inbox was told: quiet hours, which end then."""
 
 
 class MessageFailed(Payload):

@@ -77,6 +77,8 @@ class MessageOutcome(Command):
     phone_only: bool = False
     """Some of the contacts can be reached by telephone alone."""
     failure: str | None = None
+    held_until: Moment | None = None
+    """Nobody was told because of quiet hours, which end then."""
     withdrawn: bool = False
     """Everything in it had been answered before it was sent."""
 

@@ -55,7 +55,9 @@ def next_step(plan: Plan, notice: Notice) -> datetime | None:
     """When ``notice`` goes out next, the gathering apart; None if never again."""
     if not notice.open or (notice.climbed and not notice.pursued):
         return None
-    return step_at(ladder_of(plan, notice), notice.queued_at, notice.climbed)
+    at = step_at(ladder_of(plan, notice), notice.queued_at, notice.climbed)
+    held = notice.held_until
+    return at if at is None or held is None else max(at, held)
 
 
 def _gather(plan: Plan) -> timedelta:
@@ -83,7 +85,7 @@ def next_moments(plan: Plan, state: State) -> dict[str, datetime]:
     for body, waiting in _waiting(plan, state).items():
         # What is not urgent waits a little for what else may come.
         patient = (
-            at + gather if not notice.statutory and not notice.climbed else at
+            at if notice.statutory or notice.climbed or notice.held_until else at + gather
             for notice, at in waiting
         )
         moment = min(patient)
@@ -191,7 +193,9 @@ def _risen(plan: Plan, state: State, now: datetime) -> Iterator[tuple[Notice, li
     if plan.escalation is None:
         return
     for notice in state.unanswered:
-        if notice.subject in ABOUT_NOTICES:
+        held = notice.held_until is not None and notice.held_until > now
+        if notice.subject in ABOUT_NOTICES or held:
+            # Who has quiet hours is not to be woken by a call either.
             continue
         ladder = ladder_of(plan, notice)
         yield notice, [rung for rung in ladder.rungs if notice.queued_at + rung.after <= now]
@@ -217,12 +221,16 @@ def _over(state: State, notice: Notice) -> str | None:
             running = [r for r in refs if r in state.clocks and state.clocks[r].status == "open"]
             return None if running else "the clock has stopped"
         case "tasks":
-            undone = [r for r in refs if r in state.tasks and state.tasks[r].status == "open"]
-            return None if undone else "the tasks are done"
+            tasks = [state.tasks[r] for r in refs if r in state.tasks]
+            theirs = [t for t in tasks if t.status == "open" and t.owner == notice.recipient]
+            return None if theirs else "the tasks are done, or another's"
+        case "informed":
+            owed = [r for r in refs if r in state.clocks and state.clocks[r].status != "cancelled"]
+            return None if owed else "nothing is to be told any more"
         case "decision":
             undecided = [r for r in refs if state.proposals[r].status == "open"]
             return None if undecided else "it has been decided"
         case "call" | "unanswered":
-            silent = [r for r in refs if state.notices[r].unanswered]
+            silent = [r for r in refs if state.notices[r].open]
             return None if silent else "it has been answered"
     return None

@@ -171,7 +171,7 @@ class State(Model):
         return tuple(
             call
             for call in self.calls.values()
-            if any(self.notices[notice].unanswered for notice in call.notices)
+            if any(self.notices[notice].open for notice in call.notices)
         )
 
     @property

@@ -21,8 +21,11 @@ from domain.incident.events import (
 )
 from domain.incident.observations import Delivered, MessageOutcome, NoticeOutcome
 from domain.incident.record import Event
-from domain.incident.rules import Context, Fact, decides, evolves, missing, put
+from domain.incident.rules import CLOCK_SKEW, Context, Fact, decides, evolves, missing, put
 from domain.incident.state import State
+
+INBOX = "inbox"
+"""The channel of our own: that a notice lies there tells nobody anything yet."""
 
 
 @evolves(NoticesQueued)
@@ -94,6 +97,7 @@ def message_outcome(ctx: Context, command: MessageOutcome) -> Sequence[Fact]:
         channels=command.channels,
         contacts=command.contacts,
         delivered=command.delivered,
+        held_until=command.held_until,
     )
     if not command.channels:
         fact = MessageFailed(
@@ -103,7 +107,7 @@ def message_outcome(ctx: Context, command: MessageOutcome) -> Sequence[Fact]:
         )
     facts = [Fact(fact, clause, ctx.now)]
     if command.phone_only or not command.channels:
-        unheard = [n for n in message.notices if ctx.state.notices[n].unanswered]
+        unheard = [n for n in message.notices if _to_be_heard(ctx.state.notices[n])]
         reason = "phone_only" if command.phone_only else "failed"
         facts += outbox.call(
             ctx.plan, ctx.state, message.recipient, unheard, reason, ctx.now, len(facts)
@@ -111,20 +115,42 @@ def message_outcome(ctx: Context, command: MessageOutcome) -> Sequence[Fact]:
     return facts
 
 
+def _to_be_heard(notice: Notice) -> bool:
+    """Whether a message that was lost calls for a telephone call about ``notice``."""
+    # An internal target is worth no call at night; the next reminder of it comes anyway.
+    return notice.open and (notice.pursued or notice.statutory)
+
+
 @evolves(MessageSent)
 def _(state: State, event: Event, p: MessageSent) -> State:
+    message = state.messages[p.message]
+    outside = any(channel != INBOX for channel in p.channels)
+
     def sent(notice: Notice) -> Notice:
         update: dict[str, object] = {
-            "status": "accepted",
             "channels": tuple(dict.fromkeys((*notice.channels, *p.channels))),
+            "held_until": p.held_until,
         }
         if notice.accepted_at is None:
-            update |= {"accepted_at": event.occurred, "accepted_recorded": event.received}
+            update |= {"status": "posted"}
+            if outside:
+                update |= _accepted(event)
+        if p.held_until is not None:
+            # The step is taken once somebody may be told.
+            update |= {"climbed": message.notices[notice.id]}
         if p.delivered and notice.delivered_at is None:
             update |= {"delivered_at": event.occurred}
         return notice.model_copy(update=update)
 
     return _arrived(state, p.message, map(sent, _named(state, p.notices)))
+
+
+def _accepted(event: Event) -> dict[str, object]:
+    return {
+        "status": "accepted",
+        "accepted_at": event.occurred,
+        "accepted_recorded": event.received,
+    }
 
 
 @evolves(MessageFailed)
@@ -175,10 +201,13 @@ def delivered(ctx: Context, command: Delivered) -> Sequence[Fact]:
 
 @evolves(NoticesDelivered)
 def _(state: State, event: Event, p: NoticesDelivered) -> State:
-    reached = {
-        notice: state.notices[notice].model_copy(update={"delivered_at": event.occurred})
-        for notice in p.notices
-    }
+    def delivered(notice: Notice) -> Notice:
+        update: dict[str, object] = {"delivered_at": event.occurred}
+        if notice.accepted_at is None:
+            update |= _accepted(event)
+        return notice.model_copy(update=update)
+
+    reached = {notice: delivered(state.notices[notice]) for notice in p.notices}
     return state.model_copy(update={"notices": {**state.notices, **reached}})
 
 
@@ -224,6 +253,13 @@ def acknowledge_notice(ctx: Context, command: AcknowledgeNotice) -> Sequence[Fac
     if notice.acknowledged_at is not None:
         raise Refusal(
             "already_acknowledged", notice.clause, "该通知已签收。", f"{notice.id} is acknowledged"
+        )
+    if ctx.state.pursues and ctx.occurred < notice.queued_at - CLOCK_SKEW:
+        raise Refusal(
+            "before_it_was_sent",
+            notice.clause,
+            "签收时间早于通知发出时间，请核对日期和时间。",
+            f"occurred_at: {notice.id} was not there yet: check date and zone",
         )
     if ctx.state.pursues and not command.comment and _on_behalf(ctx, notice):
         raise Refusal(
@@ -272,9 +308,5 @@ def heard(
         update |= {"acknowledged_recorded": event.recorded}
     if notice.accepted_at is None and not refused:
         # Whoever acknowledges has been told, whatever the channel said.
-        update |= {
-            "status": "accepted",
-            "accepted_at": event.occurred,
-            "accepted_recorded": event.received,
-        }
+        update |= _accepted(event)
     return notice.model_copy(update=update)

@@ -129,7 +129,8 @@ def _about(plan: Plan, state: State, subject: str, ref: str) -> Values:
             return {
                 "id": ref,
                 "body": plan.body_by_id[notice.recipient].name,
-                "said": notice.comment or notice.failure or "",
+                # Never the words of an answer: whoever wrote them may have named people.
+                "said": notice.failure or "",
                 "since": beijing_text(notice.queued_at),
             }
         case _:

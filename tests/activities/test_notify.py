@@ -256,9 +256,9 @@ async def test_who_has_nothing_but_a_telephone_is_telephoned_at_once(pool: Pool)
     assert result.accepted == ("inbox",)
 
 
-async def test_a_body_without_contacts_has_its_inbox(pool: Pool) -> None:
+async def test_a_body_without_contacts_has_its_inbox_and_is_telephoned(pool: Pool) -> None:
     result = await told(pool, {"mail": Line("mail")})
-    assert result == MessageResult(accepted=("inbox",))
+    assert result == MessageResult(accepted=("inbox",), phone_only=True)
 
 
 async def test_an_address_of_a_channel_that_is_not_configured_is_passed_over(pool: Pool) -> None:
@@ -314,6 +314,7 @@ async def test_quiet_hours_hold_for_internal_notices_alone(pool: Pool) -> None:
     result = await told(pool, {"mail": mail}, sleeper, what=quiet)
     assert mail.took == []
     assert not result.phone_only, "nobody is to be woken by a call either"
+    assert result.held_until == beijing(7)
     urgent = order(item(1, statutory=False), item(2), message="m11", at=beijing(3))
     assert (await told(pool, {"mail": mail}, sleeper, what=urgent)).contacts == ("a",)
 

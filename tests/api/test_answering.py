@@ -3,7 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from api.space import Space
+from domain.base import BEIJING
 from domain.directory import Address, Contact
 from store.directory_changes import Hand, put_contacts
 from store.links import Grant, Links
@@ -353,8 +354,60 @@ async def test_the_form_of_a_call_sheet_is_of_no_use_to_another_page(numbered: A
     refused(late, 410, "link_expired")
 
 
-async def test_who_only_reads_gets_boxes_and_no_forms(numbered: Api) -> None:
+@pytest.mark.parametrize("seat", ["observer", HEALTH, "administrator"])
+async def test_who_may_not_report_by_telephone_gets_boxes_and_no_forms(
+    numbered: Api, seat: str
+) -> None:
     incident = await numbered.open()
-    sheet = await numbered.get(f"/incidents/{incident}/call-sheet", seat="observer")
+    sheet = await numbered.get(f"/incidents/{incident}/call-sheet", seat=seat)
     assert sheet.status_code == 200
     assert "<form" not in sheet.text
+
+
+@pytest.mark.clause("3.2.4")
+async def test_a_call_that_was_made_earlier_is_keyed_in_with_its_time(numbered: Api) -> None:
+    incident = await numbered.open()
+    sheet = await numbered.get(
+        f"/incidents/{incident}/call-sheet", headers={"X-Person": "%E7%8E%8B%E4%BA%94"}
+    )
+    (row,) = [r for r in sheet.text.split("<tr") if "0533-2770000" in r]
+    action = re.search(r'action="([^"]+)"', row)
+    assert action
+    earlier = space_of(numbered).now() - timedelta(minutes=7)
+    form = {
+        "at": "x",
+        "other": "值班员李某",
+        "action": "answered",
+        "when": earlier.astimezone(BEIJING).strftime("%H:%M"),
+    }
+    done = await numbered.client.post(action.group(1), data=form)
+    assert done.status_code == 303, done.text
+    await numbered.get(done.headers["Location"])
+    state = await numbered.state(incident)
+    (report,) = state["reports"].values()
+    given = datetime.fromisoformat(report["given"][0]["at"])
+    assert given == earlier.replace(second=0, microsecond=0)
+    events = (await numbered.get(f"/incidents/{incident}/events", params={"limit": 200})).json()
+    (made,) = [e for e in events["items"] if e["type"] == "call.made"]
+    assert made["by"]["recorder_person"] == "王五"
+    assert made["by"]["late_reason"]
+
+
+async def test_a_call_answers_what_its_page_showed_and_nothing_newer(numbered: Api) -> None:
+    incident = await numbered.open()
+    shown = await notices(numbered, incident)
+    grant = Grant(
+        purpose="call",
+        space="incidents",
+        incident=incident,
+        about=tuple(shown[:1]),
+        body=HEALTH,
+        seat="duty",
+        until=space_of(numbered).now() + timedelta(hours=1),
+    )
+    token = space_of(numbered).links().token(grant)
+    form = {"at": "x", "other": "值班员", "action": "answered"}
+    done = await numbered.client.post(f"/api/v1/call/{token}", data=form)
+    await numbered.get(done.headers["Location"])
+    assert (await known(numbered, incident, shown[0]))["acknowledged_at"]
+    assert (await known(numbered, incident, shown[1]))["acknowledged_at"] is None

@@ -231,7 +231,7 @@ class Story(Driver):
         return self.do(CompleteTask(task=task, result="已完成"), owner, **how)
 
     def deliver_notices(self) -> Self:
-        """Every notice that has not gone out yet does, and a channel accepts it."""
+        """Every notice that has not gone out yet does, and a mail server accepts it."""
         while True:
             for message in tuple(self.state.messages):
                 self.arrived(message)
@@ -245,8 +245,8 @@ class Story(Driver):
             self.at(min(waiting))
 
     def arrived(self, message: str, **outcome: Any) -> Self:
-        """What became of a message: accepted by the inbox unless told otherwise."""
-        command = MessageOutcome(message=message, **(outcome or {"channels": ("inbox",)}))
+        """What became of a message: accepted by inbox and mail unless told otherwise."""
+        command = MessageOutcome(message=message, **(outcome or {"channels": ("inbox", "mail")}))
         return self.send(Envelope(received=self.now, command=command))
 
     def fail_notice(self, notice: str, failure: str = "通道不可用") -> Self:

@@ -231,7 +231,8 @@ def test_a_notice_sent_back_goes_to_the_office_with_its_reason() -> None:
     story.do(bare.model_copy(update={"comment": "非本单位职责"}), "county-health")
     (heard,) = story.notices(OFFICE, "refused")
     _, text = notice_text(story.plan, story.state, heard)
-    assert "非本单位职责" in text.zh
+    assert "被县卫生健康局退回" in text.zh
+    assert "非本单位职责" not in text.zh, "whoever wrote the reason may have named people"
     story.expect_open("county-health-told/county-health")
 
 

@@ -1,7 +1,6 @@
 """A notice that nobody answers has not been given: told again, higher up, until somebody does."""
 
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
@@ -10,58 +9,27 @@ from domain.incident.commands import (
     AcknowledgeNotice,
     CompleteTask,
     Dismiss,
-    RecordCall,
-    ReleasePack,
+    Merge,
+    ReassignTask,
     StopNotice,
 )
-from domain.incident.entries import Message, Notice
 from domain.incident.envelope import Envelope
-from domain.incident.observations import Delivered
-from domain.incident.view import details, unanswered, waiting_for
+from domain.incident.observations import ConcludeMerge
+from domain.incident.view import details, unanswered
 from domain.plan import Ladder
 from tests.domain.later import Story
 from tests.domain.story import gaoqing
-
-HEALTH, OFFICE, DUTY = "county-health", "command-office", "duty"
-
-
-def composed(story: Story, recipient: str) -> list[Message]:
-    """Every message to ``recipient`` so far, oldest first."""
-    found = [e.data["message"] for e in story.events if e.type == "message.composed"]
-    return [Message.model_validate(m) for m in found if m["recipient"] == recipient]
-
-
-def about(story: Story, notice: Notice) -> list[Message]:
-    """The messages that ``notice`` was in."""
-    return [m for m in composed(story, notice.recipient) if notice.id in m.notices]
-
-
-def minutes(story: Story, notice: Notice) -> list[float]:
-    """When ``notice`` went out, in minutes since it was queued."""
-    return [(m.at - notice.queued_at).total_seconds() / 60 for m in about(story, notice)]
-
-
-def sent(story: Story) -> Story:
-    """Every message that is on its way is accepted by mail, at once."""
-    for message in tuple(story.state.messages):
-        story.arrived(message, channels=("inbox", "mail"), contacts=("c-1",))
-    return story
-
-
-def passing(story: Story, **time: float) -> Story:
-    """Time passes; what goes out meanwhile is accepted at once, and nobody answers."""
-    until = story.now + timedelta(**time)
-    while True:
-        moments = [m for m in outbox.next_moments(story.plan, story.state).values() if m <= until]
-        if not moments:
-            return sent(story.at(until))
-        sent(story.at(max(min(moments), story.now)))
-
-
-def informed(story: Story) -> Notice:
-    (found,) = story.notices(HEALTH, "informed")
-    return found
-
+from tests.domain.telling import (
+    DUTY,
+    HEALTH,
+    OFFICE,
+    about,
+    composed,
+    informed,
+    minutes,
+    passing,
+    sent,
+)
 
 # --- the ladder -----------------------------------------------------------------------------
 
@@ -110,10 +78,16 @@ def test_every_ladder_of_the_plan_starts_at_once_and_reaches_the_office() -> Non
 def test_who_slept_through_several_rungs_tells_everybody_who_was_to_be_told() -> None:
     """No worker for twenty-five minutes: one message, to all whom the rungs since then name."""
     story = sent(Story().intake())
+    first = informed(story)
     story.now += timedelta(minutes=25)
     story.tick()
     _, late = about(story, informed(story))
     assert late.contacts == ("duty_phone", "duty_officer", "deputy", "leader")
+    alone = story.state.model_copy(
+        update={"notices": {informed(story).id: first}, "messages": {}, "last_message": {}}
+    )
+    (fact,) = outbox.compose(story.plan, alone, story.now)
+    assert fact.payload.message.contacts == late.contacts  # type: ignore[attr-defined]
     assert late.notices[informed(story).id] == 3
     passing(sent(story), minutes=5)
     assert minutes(story, informed(story)) == [0, 25, 30]
@@ -223,195 +197,74 @@ def test_an_incident_that_is_over_asks_nobody_any_more() -> None:
     assert sent(story).acknowledge_all().state.done
 
 
-# --- what goes out together -----------------------------------------------------------------
+# --- whose matter it is no more -------------------------------------------------------------
 
 
-@pytest.mark.clause("4.2", "6.3")
-def test_what_comes_up_at_once_is_one_message_that_lists_it() -> None:
-    story = Story().intake()
-    (message,) = composed(story, HEALTH)
-    assert set(message.notices) == {n.id for n in story.notices(HEALTH)}
-    assert len(message.notices) > 1
-
-
-def test_several_packs_within_a_minute_are_one_message() -> None:
-    story = sent(Story().intake()).acknowledge_all().graded("IV").activate()
-    story.pass_time(minutes=5)
-    sent(story).acknowledge_all()
-    before = len(composed(story, "county-police"))
-    for pack in (
-        ReleasePack(pack="response-iv", groups=("stability",)),
-        ReleasePack(pack="duties-county-police"),
-    ):
-        story.do(pack, OFFICE, seat=OFFICE)
-        story.now += timedelta(seconds=20)
-        story.tick()
-    assert len(composed(story, "county-police")) == before, "it waits for what else may come"
-    story.at(story.now + timedelta(seconds=21))
-    (message,) = composed(story, "county-police")[before:]
-    assert len(message.notices) == len(story.notices("county-police", "tasks")) == 2
-
-
-def test_a_statutory_notice_breaks_a_silence_at_once_and_an_internal_one_waits() -> None:
-    story = sent(Story().intake()).acknowledge_all().pass_time(minutes=5)
-    sent(story).acknowledge_all().correct(abroad=True)
-    assert len(composed(story, "county-commerce")) == 1
-    story.graded("IV").activate().release("response-iv", groups=["stability"])
-    assert composed(story, "county-police") == []
-    assert len(composed(story.pass_time(minutes=1), "county-police")) == 1
-
-
-def test_no_body_gets_two_messages_within_a_minute() -> None:
-    story = passing(sent(Story().intake(abroad=True)).graded("II"), hours=3)
-    for body in {n.recipient for n in story.state.notices.values()}:
-        moments = [m.at for m in composed(story, body)]
-        gaps = [later - earlier for earlier, later in pairwise(moments)]
-        assert all(gap >= timedelta(minutes=1) for gap in gaps), body
-
-
-def test_what_is_on_its_way_is_in_no_other_message() -> None:
-    story = Story().intake()
-    story.pass_time(minutes=7)
-    ids = [n for m in story.state.messages.values() for n in m.notices]
-    assert len(ids) == len(set(ids))
-
-
-# --- sent, delivered, acknowledged ----------------------------------------------------------
-
-
-def test_accepted_delivered_and_acknowledged_are_three_states() -> None:
-    story = Story().intake()
-    message = next(m for m in story.state.messages.values() if m.recipient == HEALTH)
-    story.at("14:01").arrived(message.id, channels=("mail",), contacts=("c-1",))
-    notice = informed(story)
-    assert (notice.accepted_at, notice.delivered_at, notice.acknowledged_at) == (
-        story.now,
-        None,
-        None,
-    )
-    story.at("14:02").send(
-        Envelope(received=story.now, command=Delivered(notices=(notice.id, "n99")))
-    )
-    assert informed(story).delivered_at == story.now
-    assert informed(story).unanswered
-    story.at("14:03").acknowledge(notice.id)
-    assert (informed(story).acknowledged_at, informed(story).acknowledged_recorded) == (
-        story.now,
-        story.now,
-    )
-
-
-def test_a_delivery_that_is_reported_twice_is_recorded_once() -> None:
+@pytest.mark.clause("2.2")
+def test_whose_tasks_were_given_to_another_is_asked_about_them_no_more() -> None:
     story = sent(Story().intake())
-    said = Envelope(received=story.now, command=Delivered(notices=(informed(story).id,)))
-    story.send(said).send(said)
-    assert story.types() == []
+    (notice,) = story.notices("county-msa", "tasks")
+    for task in notice.ref.split():
+        story.do(ReassignTask(task=task, owner=HEALTH, reason="属地"), OFFICE, seat=OFFICE)
+    assert story.state.notices[notice.id].ended == "settled"
+    assert story.notices(HEALTH, "tasks")[-1].open
 
 
-def test_an_answer_on_behalf_of_another_body_says_what_it_rests_on() -> None:
+def test_what_need_not_be_told_any_more_is_asked_about_no_more() -> None:
+    story = Story().intake(abroad=True)
+    (notice,) = story.notices("county-commerce", "informed")
+    story.correct(abroad=False, reason="核实无外籍人员")
+    assert story.state.notices[notice.id].ended == "settled"
+
+
+def test_news_of_silence_ends_with_the_silence() -> None:
+    story = passing(sent(Story().intake()), minutes=31)
+    silent = [n for n in story.notices(OFFICE, "unanswered") if informed(story).id in n.ref.split()]
+    calls = [n for n in story.notices(DUTY, "call") if informed(story).id in n.ref.split()]
+    assert silent
+    assert calls
+    for notice in story.notices(HEALTH):
+        if notice.unanswered:
+            story.acknowledge(notice.id)
+    mine = {n.id for n in story.notices(HEALTH)}
+    for news in (*story.notices(OFFICE, "unanswered"), *story.notices(DUTY, "call")):
+        if set(news.ref.split()) <= mine:
+            assert not news.open
+
+
+def test_an_answer_before_the_question_is_refused() -> None:
+    story = passing(sent(Story().intake()), minutes=20)
+    task = story.task("inspect")
+    story.do(ReassignTask(task=task, owner=HEALTH, reason="属地"), OFFICE, seat=OFFICE)
+    new = story.notices(HEALTH, "tasks")[-1]
+    early = AcknowledgeNotice(notice=new.id)
+    story.refuses("before_it_was_sent", new.clause, early, HEALTH, seat=HEALTH, when="14:01")
+
+
+def test_a_duty_room_answers_for_the_whole_it_belongs_to_without_a_reason() -> None:
     story = sent(Story().intake())
-    bare = AcknowledgeNotice(notice=informed(story).id)
-    clause = informed(story).clause
-    story.refuses("comment_missing", clause, bare, HEALTH, seat=DUTY, means="message")
-    story.do(
-        bare.model_copy(update={"comment": "短信回复“收到”"}), HEALTH, seat=DUTY, means="message"
-    )
-    assert informed(story).acknowledged_by == HEALTH
+    (notice,) = story.notices("county-msa", "tasks")
+    story.do(AcknowledgeNotice(notice=notice.id), "county-msa", seat=DUTY)
+    assert story.state.notices[notice.id].acknowledged_at
 
 
-# --- the telephone --------------------------------------------------------------------------
-
-
-@pytest.mark.clause("3.2.4")
-def test_what_no_channel_takes_falls_to_the_telephone() -> None:
-    story = Story().intake()
-    story.fail_notice(informed(story).id)
-    (call,) = story.state.open_calls
-    assert (call.recipient, call.reason) == (HEALTH, "failed")
-    assert story.notices(DUTY, "call")
-    assert informed(story).status == "failed"
-    assert DUTY in waiting_for(story.plan, story.state)
-
-
-@pytest.mark.clause("3.2.4")
-def test_who_is_reached_by_telephone_alone_is_telephoned() -> None:
-    story = Story().intake()
-    message = next(m for m in story.state.messages.values() if m.recipient == HEALTH)
-    story.arrived(message.id, channels=("inbox",), phone_only=True)
-    (call,) = story.state.open_calls
-    assert (call.recipient, call.reason) == (HEALTH, "phone_only")
-
-
-@pytest.mark.clause("2.1.1(2)")
-def test_who_does_not_answer_in_writing_is_telephoned_once() -> None:
-    story = passing(sent(Story().intake()), minutes=45)
-    calls = [c for c in story.state.open_calls if c.recipient == HEALTH]
-    assert [c.reason for c in calls] == ["unanswered"]
-    assert calls[0].at == story.events[0].recorded + timedelta(minutes=10)
-    assert DUTY not in {c.recipient for c in story.state.calls.values()}, "nobody calls himself"
-
-
-@pytest.mark.clause("3.2.4")
-def test_a_call_answers_everything_that_is_read_out_in_it() -> None:
-    story = passing(sent(Story().intake()), minutes=9)
-    call = RecordCall(recipient=HEALTH, taken_by="值班员李某")
-    notices = story.notices(HEALTH)
-    story.at("14:13").do(call, DUTY, means="phone", when="14:12")
-    notices = [story.state.notices[n.id] for n in notices]
-    assert all(n.acknowledged_at == story.moment("14:12") for n in notices)
-    assert {n.acknowledged_by for n in notices} == {HEALTH}
-    assert HEALTH not in {c.recipient for c in story.state.open_calls}
-    assert [n for n in story.notices(DUTY, "call") if n.open and HEALTH in n.ref] == []
-    (made,) = [e for e in story.last if e.type == "call.made"]
-    assert made.data["taken_by"] == "值班员李某"
-
-
-@pytest.mark.clause("3.2.4")
-def test_a_call_that_nobody_takes_is_on_record_and_leaves_everything_open() -> None:
-    story = passing(sent(Story().intake()), minutes=11)
-    story.do(RecordCall(recipient=HEALTH, answered=False), DUTY)
-    assert all(n.unanswered for n in story.notices(HEALTH) if n.pursued)
-    (call,) = [c for c in story.state.open_calls if c.recipient == HEALTH]
-    assert call.attempts == 1
-    story.refuses("taken_by_missing", "3.2.4", RecordCall(recipient=HEALTH), DUTY)
-
-
-@pytest.mark.clause("3.2.2(1)", "3.2.4")
-def test_a_call_upward_gives_the_first_report_and_meets_every_duty_to_its_recipient() -> None:
-    story = Story().intake(learned="13:50").at("14:20")
-    story.do(RecordCall(recipient="city-msa", taken_by="市局值班员"), DUTY, means="phone")
-    story.expect_met("report-2h/city-msa")
-    (report,) = story.state.reports.values()
-    assert (report.kind, report.given[0].taken_by) == ("initial", "市局值班员")
-    story.at("14:22").do(RecordCall(recipient="county-government", taken_by="值班室"), DUTY)
-    story.expect_met("report-2h/county-government")
-    assert len(story.state.reports) == 1, "the same report, given to one more"
-    assert {g.recipient for g in story.state.reports[report.id].given} == {
-        "city-msa",
-        "county-government",
-    }
-
-
-@pytest.mark.clause("3.2.3(2)")
-def test_a_call_of_a_later_day_gives_a_progress_report() -> None:
-    story = Story().intake().graded("III")
-    for body in ("city-msa", "county-government"):
-        story.do(RecordCall(recipient=body, taken_by="值班员"), DUTY)
-    story.at("2026-10-07 15:00")
-    owed = [c.id for c in story.state.open_clocks if c.recipient == "city-msa" and c.day]
-    story.do(RecordCall(recipient="city-msa", taken_by="值班员"), DUTY)
-    assert owed
-    for clock in owed:
-        if clock.endswith("2026-10-07"):
-            story.expect_met(clock)
-    assert [r.kind for r in story.state.reports.values()] == ["initial", "progress"]
-
-
-@pytest.mark.clause("3.2.4")
-def test_who_may_not_report_upward_may_not_do_so_by_telephone_either() -> None:
-    story = Story().intake()
-    call = RecordCall(recipient="city-msa", taken_by="值班员")
-    story.refuses("no_authority", "3.2.4", call, HEALTH)
+@pytest.mark.parametrize("end", ["dismissed", "merged"])
+def test_what_bodies_hear_of_an_end_is_pursued_like_anything_else(end: str) -> None:
+    story = sent(Story().intake())
+    if end == "dismissed":
+        story.do(Dismiss(reasons="误报"))
+    else:
+        story.do(Merge(into="GQ-2", reasons="同一起"))
+        story.send(
+            Envelope(
+                received=story.now,
+                command=ConcludeMerge(into="GQ-2", offered_seq=story.state.seq, accepted=True),
+            )
+        )
+    (notice,) = story.notices(HEALTH, end)
+    passing(story, minutes=31)
+    assert len(about(story, notice)) >= 2
+    assert not story.state.done
 
 
 # --- nobody above us ------------------------------------------------------------------------
