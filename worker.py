@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from store.directory import Keeper, record_trial
 from store.errors import StoreError
 from store.links import Links
 from store.pool import Pool, open_pool
+from workflows.calls import notices_queue
 from workflows.contracts import DEPLOYMENT
 from workflows.incident import Incident
 from workflows.sandbox import workflow_runner
@@ -42,28 +44,33 @@ CACHED_WORKFLOWS = 100
 """Incidents kept in memory; any other is replayed from its history when it is needed."""
 CONCURRENT_ACTIVITIES = 20
 """The embedded server has one connection to its database, and long queues of calls fail there."""
+CONCURRENT_MESSAGES = 100
+"""Messages on their way at once. One costs little but patience: most of them only wait."""
 
 T = TypeVar("T")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
-def make_worker(
+@asynccontextmanager
+async def make_workers(
     client: Client,
     config: Settings,
     pool: Pool,
     channels: Mapping[str, Channel] | None = None,
     directory: Callable[[], Awaitable[Directory]] | None = None,
     **options: Any,
-) -> Worker:
-    """A worker for the space that ``config`` names, under the build id of its code.
+) -> AsyncIterator[None]:
+    """Within this, the space that ``config`` names is served under the build id of our code.
 
-    The server gives it work once that build is the deployment's current version.
+    The server gives incidents to us once that build is the deployment's current version. Messages
+    have a queue and slots of their own, so that a provider that hangs keeps no event from the
+    journal.
 
     Args:
         channels: the ways out, by name; those of the settings unless given.
         directory: gives whom to reach; the space's unless given.
-        options: further arguments of ``temporalio.worker.Worker``.
+        options: further arguments of ``temporalio.worker.Worker`` for the one that runs incidents.
     """
     if channels is None:
         channels = channels_of(config)
@@ -84,19 +91,35 @@ def make_worker(
         "graceful_shutdown_timeout": GRACE,
         "max_cached_workflows": CACHED_WORKFLOWS,
         "max_concurrent_activities": CONCURRENT_ACTIVITIES,
+        "workflow_runner": workflow_runner(),
     }
-    return Worker(
+    incidents = Worker(
         client,
         task_queue=config.task_queue,
         workflows=[Incident],
         activities=[
             Journal(pool).append_events,
-            notify.deliver_notice,
             Merge(client).offer_merge,
+            # What an older build has put into this queue still has to go out.
+            notify.deliver_notice,
         ],
-        workflow_runner=workflow_runner(),
         **{**defaults, **options},
     )
+    # Not versioned: a message is data that any build can send. Else messages of the current build
+    # would wait in silence once its workers are gone, with those of another build standing idle.
+    notices = Worker(
+        client,
+        task_queue=notices_queue(config.task_queue),
+        activities=[notify.deliver_notice],
+        graceful_shutdown_timeout=GRACE,
+        max_concurrent_activities=CONCURRENT_MESSAGES,
+    )
+    async with incidents, notices:
+        try:
+            yield
+        finally:
+            # Together, or the one's grace would begin where the other's ends.
+            await asyncio.gather(incidents.shutdown(), notices.shutdown())
 
 
 def links_of(config: Settings) -> Links | None:
@@ -138,8 +161,7 @@ async def serve(*, set_current: bool) -> None:
         return
     pool = await open_pool(config.database_url.get_secret_value(), config.space, name="worker")
     try:
-        worker = make_worker(client, config, pool)
-        async with worker:
+        async with make_workers(client, config, pool):
             log.info("working", space=config.space, queue=config.task_queue, build=build_id())
             if set_current:
                 await _unless(stopping, _make_current(client, config))

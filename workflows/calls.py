@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, RetryState
+from temporalio.exceptions import ActivityError, RetryState, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from domain.incident.entries import Message
@@ -26,6 +26,8 @@ NOTICE_ATTEMPT = timedelta(minutes=5)
 """One attempt to reach all contacts of a body, each by one channel after the other."""
 NOTICE_HEARTBEAT = timedelta(seconds=15)
 """A worker that was killed shows after so long, and another one sends the same message."""
+INBOX = "inbox"
+"""Among the contacts that a message reports: the inbox of the body itself."""
 SUMMARY_BYTES = 200
 """The server refuses longer summaries (limit.userMetadataSummarySize)."""
 
@@ -36,6 +38,11 @@ class Late(Exception):
 
 class Diverged(Exception):
     """PostgreSQL holds something else at this sequence: an alarm, see JOURNAL_DIVERGED."""
+
+
+def notices_queue(task_queue: str) -> str:
+    """The queue of messages beside ``task_queue``: a channel that hangs holds up nothing else."""
+    return f"{task_queue}-notices"
 
 
 def cut(text: str) -> str:
@@ -115,6 +122,7 @@ async def deliver(plan: Plan, state: State, message: Message, activity_id: str) 
             order,
             result_type=c.MessageResult,
             activity_id=activity_id,
+            task_queue=notices_queue(workflow.info().task_queue),
             start_to_close_timeout=NOTICE_ATTEMPT,
             heartbeat_timeout=NOTICE_HEARTBEAT,
             schedule_to_close_timeout=c.NOTICE_TIMEOUT,
@@ -123,7 +131,23 @@ async def deliver(plan: Plan, state: State, message: Message, activity_id: str) 
         )
         return answer
     except ActivityError as error:
+        return unfinished(error)
+
+
+def unfinished(error: ActivityError) -> c.MessageResult:
+    """What became of a message nobody could finish: whoever accepted it before has been told."""
+    accepted: dict[str, str] = {}
+    if isinstance(error.cause, TimeoutError) and error.cause.last_heartbeat_details:
+        accepted = error.cause.last_heartbeat_details[0]
+    if not accepted:
         return c.MessageResult(failure=str(error.cause or error))
+    contacts = tuple(contact for contact in accepted if contact != INBOX)
+    return c.MessageResult(
+        accepted=tuple(dict.fromkeys(accepted.values())),
+        contacts=contacts,
+        # An inbox calls nobody, and the channel that was to do so has not answered.
+        phone_only=not contacts,
+    )
 
 
 async def offer_merge(plan: Plan, state: State, into: str, key: str) -> c.MergeResult:

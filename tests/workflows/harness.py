@@ -16,7 +16,6 @@ import temporalio.testing
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
 
 from activities.channel import ChannelError, Outgoing
 from domain.directory import Contact, Directory
@@ -32,7 +31,7 @@ from settings import Settings, build_id
 from store import journal
 from store.plans import load_plan
 from store.pool import Pool
-from worker import make_worker
+from worker import make_workers
 from workflows.contracts import (
     COMMAND_SIGNAL,
     DEPLOYMENT,
@@ -348,24 +347,25 @@ def directory_of(bodies: Mapping[str, Mapping[str, str]], channel: str = "mail")
 @asynccontextmanager
 async def working(
     client: Client, pool: Pool, queue: str, space: str = "incidents", **options: Any
-) -> AsyncIterator[Worker]:
-    """A production worker, in this process, on a queue of its own.
+) -> AsyncIterator[None]:
+    """Production workers, in this process, on queues of their own.
 
-    ``directory`` is a Directory that stands for the one in PostgreSQL; what the settings know
-    goes there.
+    ``directory`` is a Directory that stands for the one in PostgreSQL, ``channels`` are the ways
+    out themselves; what the settings know goes there.
     """
-    more = {name: options.pop(name) for name in list(options) if name in Settings.model_fields}
+    known = Settings.model_fields.keys() - {"channels"}
+    more = {name: options.pop(name) for name in known & options.keys()}
     config = Settings(space=space, task_queue=queue, **more)
-    known = options.get("directory")
-    if isinstance(known, Directory):
+    given = options.get("directory")
+    if isinstance(given, Directory):
 
         async def directory() -> Directory:
-            return known
+            return given
 
         options["directory"] = directory
-    async with make_worker(client, config, pool, **options) as worker:
+    async with make_workers(client, config, pool, **options):
         await set_current_version(client, DEPLOYMENT, build_id(), (queue,))
-        yield worker
+        yield
 
 
 def number() -> str:

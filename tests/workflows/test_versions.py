@@ -1,5 +1,6 @@
 """What happens to running incidents when workers change or stay away."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -8,16 +9,20 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
-from temporalio.worker import WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from domain.incident.commands import Verify
 from embedded.temporal import set_current_version
 from settings import Settings
+from store import inbox
 from store.pool import Pool
 from tests.workflows import stories
 from tests.workflows.conftest import opening
 from tests.workflows.harness import IncidentDriver, number, working
-from worker import make_worker
+from worker import make_workers
+from workflows import calls
+from workflows.incident import Incident
+from workflows.sandbox import workflow_runner
 
 VERIFIED = Verify(outcome="confirmed", text="现场核实属实")
 
@@ -29,7 +34,7 @@ async def build(client: Client, pool: Pool, queue: str, name: str) -> AsyncItera
     config = WorkerDeploymentConfig(version=version, use_worker_versioning=True)
     options: dict[str, Any] = {"deployment_config": config}
     settings = Settings(space="incidents", task_queue=queue)
-    async with make_worker(client, settings, pool, **options):
+    async with make_workers(client, settings, pool, **options):
         await set_current_version(client, queue, name, (queue,))
         yield
 
@@ -74,6 +79,48 @@ async def test_a_continued_run_belongs_to_the_current_build(
     versioning = description.raw_description.workflow_execution_info.versioning_info
     assert description.run_id != first
     assert versioning.deployment_version.build_id == "second"
+
+
+async def test_a_message_goes_out_by_whichever_build_is_there(
+    temporal_client: Client, pool: Pool
+) -> None:
+    """Incidents wait for the current build; what they want said needs not."""
+    queue = f"q-builds-{number()}"
+    incident = IncidentDriver(temporal_client, pool, number(), queue=queue)
+    version = WorkerDeploymentVersion(deployment_name=queue, build_id="first")
+    deployment = WorkerDeploymentConfig(version=version, use_worker_versioning=True)
+    options: dict[str, Any] = {"workflow_runner": workflow_runner(), "workflows": [Incident]}
+    async with Worker(temporal_client, task_queue=queue, deployment_config=deployment, **options):
+        await set_current_version(temporal_client, queue, "first", (queue,))
+        await incident.start(opening(incident.number))
+        assert (await incident.state()).messages
+
+    version = WorkerDeploymentVersion(deployment_name=queue, build_id="second")
+    deployment = WorkerDeploymentConfig(version=version, use_worker_versioning=True)
+    settings = Settings(space="incidents", task_queue=queue)
+    async with make_workers(temporal_client, settings, pool, deployment_config=deployment):
+        async with asyncio.timeout(30):
+            while not await inbox.list_messages(pool, incident=incident.number, limit=1):
+                await asyncio.sleep(0.05)
+        description = await incident.handle.describe()
+
+    versioning = description.raw_description.workflow_execution_info.versioning_info
+    assert versioning.deployment_version.build_id == "first"
+
+
+async def test_a_message_in_the_queue_of_an_older_build_still_goes_out(
+    temporal_client: Client, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages once shared the incidents' queue, and may have been waiting there."""
+    monkeypatch.setattr(calls, "notices_queue", lambda task_queue: task_queue)
+    queue = f"q-builds-{number()}"
+    incident = IncidentDriver(temporal_client, pool, number(), queue=queue)
+    # The sandbox would import the workflow anew, with the queue of today.
+    runner = UnsandboxedWorkflowRunner()
+    async with working(temporal_client, pool, queue, workflow_runner=runner):
+        await incident.start(opening(incident.number))
+        assert await incident.events("message.sent")
+        assert not (await incident.state()).messages
 
 
 @pytest.mark.clause("3.2.2(1)")
