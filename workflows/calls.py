@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.incident.merging import offer
     from domain.incident.record import Event
     from domain.incident.state import State
+    from domain.incident.telling import INBOX
     from domain.incident.wording import LAYOUT, wording
     from domain.plan import Plan
     from workflows import contracts as c
@@ -26,8 +27,6 @@ NOTICE_ATTEMPT = timedelta(minutes=5)
 """One attempt to reach all contacts of a body, each by one channel after the other."""
 NOTICE_HEARTBEAT = timedelta(seconds=15)
 """A worker that was killed shows after so long, and another one sends the same message."""
-INBOX = "inbox"
-"""Among the contacts that a message reports: the inbox of the body itself."""
 SUMMARY_BYTES = 200
 """The server refuses longer summaries (limit.userMetadataSummarySize)."""
 
