@@ -143,7 +143,10 @@ class Notify:
             )
         progress.beat()
         if progress.hope and info.attempt < PATIENCE:
-            raise ApplicationError("; ".join(progress.failures), type="ChannelError")
+            # What was accepted goes along, should this have been the last attempt.
+            raise ApplicationError(
+                "; ".join(progress.failures), progress.accepted, type="ChannelError"
+            )
         held = await self._held(order, at) if not contacts else None
         return MessageResult(
             accepted=progress.channels,

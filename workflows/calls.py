@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, RetryState, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from domain.incident.entries import Message
@@ -135,9 +136,12 @@ async def deliver(plan: Plan, state: State, message: Message, activity_id: str) 
 
 def unfinished(error: ActivityError) -> c.MessageResult:
     """What became of a message nobody could finish: whoever accepted it before has been told."""
-    accepted: dict[str, str] = {}
-    if isinstance(error.cause, TimeoutError) and error.cause.last_heartbeat_details:
-        accepted = error.cause.last_heartbeat_details[0]
+    kept: Sequence[Any] = ()
+    if isinstance(error.cause, TimeoutError):
+        kept = error.cause.last_heartbeat_details
+    elif isinstance(error.cause, ApplicationError):
+        kept = error.cause.details
+    accepted: dict[str, str] = kept[0] if kept else {}
     if not accepted:
         return c.MessageResult(failure=str(error.cause or error))
     contacts = tuple(contact for contact in accepted if contact != INBOX)

@@ -9,9 +9,8 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.common import WorkerDeploymentVersion
@@ -31,6 +30,7 @@ from tests.replay import corpus, fixtures
 from tests.workflows import stories
 from tests.workflows.conftest import Open, open_incident, opening, pool, queue
 from tests.workflows.harness import IncidentDriver, Silent, directory_of, number, working
+from workflows.calls import notices_queue
 from workflows.contracts import DEPLOYMENT
 from workflows.incident import Incident
 from workflows.sandbox import workflow_runner
@@ -158,25 +158,30 @@ async def record_pursuit(client: Client, pool: Pool) -> None:
 
 @asynccontextmanager
 async def without_senders(
-    client: Client, pool: Pool, queue: str, sender: Pool | None = None
+    client: Client, pool: Pool, queue: str, sender: "Pool | None" = None
 ) -> AsyncIterator[None]:
     """A worker whose messages go nowhere: nobody takes them, or ``sender`` is down."""
-    activities: list[Callable[..., Any]] = [Journal(pool).append_events]
-    if sender is not None:
-
-        async def nobody() -> Directory:
-            return Directory()
-
-        activities.append(Notify(sender, nobody, {}, asking(client)).deliver_notice)
     version = WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id())
-    async with Worker(
-        client,
-        task_queue=queue,
-        workflows=[Incident],
-        activities=activities,
-        workflow_runner=workflow_runner(),
-        deployment_config=WorkerDeploymentConfig(version=version, use_worker_versioning=True),
-    ):
+    async with AsyncExitStack() as stack:
+        worker = Worker(
+            client,
+            task_queue=queue,
+            workflows=[Incident],
+            activities=[Journal(pool).append_events],
+            workflow_runner=workflow_runner(),
+            deployment_config=WorkerDeploymentConfig(version=version, use_worker_versioning=True),
+        )
+        await stack.enter_async_context(worker)
+        if sender is not None:
+
+            async def nobody() -> Directory:
+                return Directory()
+
+            notify = Notify(sender, nobody, {}, asking(client))
+            senders = Worker(
+                client, task_queue=notices_queue(queue), activities=[notify.deliver_notice]
+            )
+            await stack.enter_async_context(senders)
         await set_current_version(client, DEPLOYMENT, build_id(), (queue,))
         yield
 
