@@ -10,7 +10,7 @@ from domain.base import Model, Moment
 from domain.drill.scenario import Inject, Scenario
 
 Rating = Literal["P", "S", "M", "U"]
-"""Performed without challenges, with some, with major challenges, unable to be performed (HSEEP)."""
+"""Performed without challenges, with some, with major ones, unable to be performed (HSEEP)."""
 
 
 class Played(Model):
