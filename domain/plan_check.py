@@ -1,15 +1,11 @@
 """What a plan's fields cannot say one by one: references, ranges and gaps between entries."""
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
+from domain.faults import Fault, Loc, twice, unknown
 from domain.incident.wording import SUBJECTS
 from domain.plan import GradingLine, Obligation, Plan
-
-Loc = tuple[int | str, ...]
-"""The path of a field in the plan: keys and positions."""
 
 COMMANDS: tuple[str, ...] = (
     "intake",
@@ -62,48 +58,9 @@ RECIPIENTS = frozenset({"told", "filing"})
 """Recipients of a duty that are no body: whoever was told, and where releases are filed."""
 
 
-class Fault(NamedTuple):
-    """One contradiction: the field it stands in and what is wrong."""
-
-    loc: Loc
-    message: str
-
-
-def field_name(loc: Loc) -> str:
-    """``loc`` as people write it: ``obligations[3].recipients[0]``."""
-    name = ""
-    for part in loc:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
-    return name
-
-
 def contradictions(plan: Plan) -> list[Fault]:
     """Everything in ``plan`` that does not fit together; empty for a plan that can be used."""
     return list(dict.fromkeys(fault for check in _CHECKS for fault in check(plan)))
-
-
-def _unknown(
-    loc: Loc, ids: str | Iterable[str] | None, known: Iterable[str], what: str
-) -> Iterator[Fault]:
-    """A fault for every one of ``ids`` that is not ``known``."""
-    if ids is None:
-        return
-    choices = list(known)
-    named = [(loc, ids)] if isinstance(ids, str) else [((*loc, i), v) for i, v in enumerate(ids)]
-    for at, value in named:
-        if value not in choices:
-            close = difflib.get_close_matches(value, choices, 1)
-            hint = f": did you mean {close[0]!r}?" if close else ""
-            yield Fault(at, f"no {what} {value!r}{hint}")
-
-
-def _twice(loc: Loc, keys: Iterable[object], what: str, field: str = "id") -> Iterator[Fault]:
-    """A fault for every entry that repeats the key of an earlier one."""
-    seen: dict[object, int] = {}
-    for index, key in enumerate(keys):
-        if key in seen:
-            yield Fault((*loc, index, field), f"{what} {key!r} stands twice")
-        seen.setdefault(key, index)
 
 
 def _identity(plan: Plan) -> Iterator[Fault]:
@@ -122,53 +79,51 @@ def _identity(plan: Plan) -> Iterator[Fault]:
         "other_laws",
         "standing",
     ):
-        yield from _twice((name,), (entry.id for entry in getattr(plan, name)), "the id")
-    yield from _twice(("reports",), (form.kind for form in plan.reports), "the form", "kind")
-    yield from _twice(("releases",), (rule.level for rule in plan.releases), "the level", "level")
-    yield from _twice(("warnings",), (rule.level for rule in plan.warnings), "the level", "level")
+        yield from twice((name,), (entry.id for entry in getattr(plan, name)), "the id")
+    yield from twice(("reports",), (form.kind for form in plan.reports), "the form", "kind")
+    yield from twice(("releases",), (rule.level for rule in plan.releases), "the level", "level")
+    yield from twice(("warnings",), (rule.level for rule in plan.warnings), "the level", "level")
     conditions = (condition.id for condition in plan.termination.conditions)
-    yield from _twice(("termination", "conditions"), conditions, "the id")
+    yield from twice(("termination", "conditions"), conditions, "the id")
     lines = ((line.line, line.measure) for line in plan.grading.lines)
-    yield from _twice(("grading", "lines"), lines, "the line", "line")
+    yield from twice(("grading", "lines"), lines, "the line", "line")
     for index, pack in enumerate(plan.packs):
-        yield from _twice(("packs", index, "items"), (i.id for i in pack.items), "the id")
+        yield from twice(("packs", index, "items"), (i.id for i in pack.items), "the id")
     for index, cause in enumerate(plan.causes):
-        yield from _twice(("causes", index, "follow_up"), (i.id for i in cause.follow_up), "the id")
+        yield from twice(("causes", index, "follow_up"), (i.id for i in cause.follow_up), "the id")
     for index, form in enumerate(plan.reports):
-        yield from _twice(("reports", index, "fields"), (f.id for f in form.fields), "the id")
+        yield from twice(("reports", index, "fields"), (f.id for f in form.fields), "the id")
 
 
 def _people(plan: Plan) -> Iterator[Fault]:
     bodies = plan.body_by_id
     for field in ("regulator", "duty", "office", "government", "command"):
-        yield from _unknown((field,), getattr(plan, field), bodies, "body")
+        yield from unknown((field,), getattr(plan, field), bodies, "body")
     for i, body in enumerate(plan.bodies):
-        yield from _unknown(("bodies", i, "part_of"), body.part_of, bodies, "body")
+        yield from unknown(("bodies", i, "part_of"), body.part_of, bodies, "body")
         if body.part_of == body.id:
             yield Fault(("bodies", i, "part_of"), "a body is no part of itself")
         if body.id in HOLDERS | RECIPIENTS:
             yield Fault(("bodies", i, "id"), f"{body.id!r} has a meaning of its own in a plan")
     for i, seat in enumerate(plan.seats):
-        yield from _unknown(("seats", i, "body"), seat.body, bodies, "body")
-    yield from _unknown(("recording", "seats"), plan.recording.seats, plan.seat_by_id, "seat")
+        yield from unknown(("seats", i, "body"), seat.body, bodies, "body")
+    yield from unknown(("recording", "seats"), plan.recording.seats, plan.seat_by_id, "seat")
     for i, kind in enumerate(plan.reporters):
-        yield from _unknown(("reporters", i, "reports_to"), kind.reports_to, bodies, "body")
-        yield from _unknown(
-            ("reporters", i, "reading"), kind.reading, plan.reading_by_id, "reading"
-        )
+        yield from unknown(("reporters", i, "reports_to"), kind.reports_to, bodies, "body")
+        yield from unknown(("reporters", i, "reading"), kind.reading, plan.reading_by_id, "reading")
     for i, group in enumerate(plan.groups):
-        yield from _unknown(("groups", i, "leads"), group.leads, bodies, "body")
-        yield from _unknown(("groups", i, "members"), group.members, bodies, "body")
+        yield from unknown(("groups", i, "leads"), group.leads, bodies, "body")
+        yield from unknown(("groups", i, "members"), group.members, bodies, "body")
         if not group.leads:
             yield Fault(("groups", i, "leads"), "a group needs a lead")
         for j, member in enumerate(group.members):
             if member in group.leads:
                 yield Fault(("groups", i, "members", j), f"{member!r} leads this group already")
     for i, duty in enumerate(plan.standing):
-        yield from _unknown(("standing", i, "owner"), duty.owner, bodies, "body")
+        yield from unknown(("standing", i, "owner"), duty.owner, bodies, "body")
     for field in ("owner_hears", "unrecorded_hears"):
         hears = getattr(plan.reminders, field)
-        yield from _unknown(("reminders", field), hears, bodies, "body")
+        yield from unknown(("reminders", field), hears, bodies, "body")
         for j, who in enumerate(hears):
             if who in bodies and bodies[who].tier != "county":
                 yield Fault(
@@ -183,15 +138,15 @@ def _levels(plan: Plan) -> Iterator[Fault]:
     elif not any(level.own for level in plan.levels):
         yield Fault(("levels",), "no level is marked own: say which this jurisdiction leads")
     for i, level in enumerate(plan.levels):
-        yield from _unknown(("levels", i, "decides"), level.decides, bodies, "body")
+        yield from unknown(("levels", i, "decides"), level.decides, bodies, "body")
         if not level.decides:
             yield Fault(("levels", i, "decides"), "somebody must decide at this level")
     for i, rule in enumerate(plan.releases):
         at: Loc = ("releases", i)
-        yield from _unknown((*at, "level"), rule.level, levels, "level")
+        yield from unknown((*at, "level"), rule.level, levels, "level")
         for field in ("publishers", "filed_before_with", "file_with"):
-            yield from _unknown((*at, field), getattr(rule, field), bodies, "body")
-        yield from _unknown((*at, "reading"), rule.reading, plan.reading_by_id, "reading")
+            yield from unknown((*at, field), getattr(rule, field), bodies, "body")
+        yield from unknown((*at, "reading"), rule.reading, plan.reading_by_id, "reading")
         if not rule.publishers:
             yield Fault((*at, "publishers"), "somebody must publish at this level")
     for level_id in plan.level_ids:
@@ -199,24 +154,22 @@ def _levels(plan: Plan) -> Iterator[Fault]:
             yield Fault(("releases",), f"nobody may publish at level {level_id}")
     for i, warning in enumerate(plan.warnings):
         at = ("warnings", i)
-        yield from _unknown((*at, "possible"), warning.possible, levels, "level")
-        yield from _unknown((*at, "occurred"), warning.occurred, levels, "level")
-        yield from _unknown((*at, "issuers"), warning.issuers, bodies, "body")
-        yield from _unknown((*at, "authorised_by"), warning.authorised_by, bodies, "body")
-        yield from _unknown((*at, "pack"), warning.pack, plan.pack_by_id, "pack")
+        yield from unknown((*at, "possible"), warning.possible, levels, "level")
+        yield from unknown((*at, "occurred"), warning.occurred, levels, "level")
+        yield from unknown((*at, "issuers"), warning.issuers, bodies, "body")
+        yield from unknown((*at, "authorised_by"), warning.authorised_by, bodies, "body")
+        yield from unknown((*at, "pack"), warning.pack, plan.pack_by_id, "pack")
     if not plan.termination.conditions:
         yield Fault(("termination", "conditions"), "ending a response needs a condition")
     reading = plan.termination.observe_reading
-    yield from _unknown(("termination", "observe_reading"), reading, plan.reading_by_id, "reading")
+    yield from unknown(("termination", "observe_reading"), reading, plan.reading_by_id, "reading")
 
 
 def _powers(plan: Plan) -> Iterator[Fault]:
     known = [*plan.body_by_id, *HOLDERS]
     for i, power in enumerate(plan.powers):
-        yield from _unknown(("powers", i, "command"), power.command, COMMANDS, "command")
-        yield from _unknown(
-            ("powers", i, "holders"), power.holders, known, "body or kind of holder"
-        )
+        yield from unknown(("powers", i, "command"), power.command, COMMANDS, "command")
+        yield from unknown(("powers", i, "holders"), power.holders, known, "body or kind of holder")
         if not power.holders:
             yield Fault(("powers", i, "holders"), f"nobody may {power.command}")
     given = {power.command for power in plan.powers}
@@ -230,10 +183,10 @@ def _grading(plan: Plan) -> Iterator[Fault]:
     lines = {line.line for line in grading.lines}
     for i, line in enumerate(grading.lines):
         at: Loc = ("grading", "lines", i)
-        yield from _unknown((*at, "level"), line.level, plan.level_by_id, "level")
-        yield from _unknown((*at, "readings"), line.readings, plan.reading_by_id, "reading")
+        yield from unknown((*at, "level"), line.level, plan.level_by_id, "level")
+        yield from unknown((*at, "readings"), line.readings, plan.reading_by_id, "reading")
         for word in (line.measure, *line.needs) if line.measure != "judged" else ():
-            yield from _unknown(("grading", "names"), word, grading.names, "name for")
+            yield from unknown(("grading", "names"), word, grading.names, "name for")
         low, high = line.at_least, line.at_most
         if line.measure == "judged":
             if low is not None or high is not None or line.needs:
@@ -246,8 +199,8 @@ def _grading(plan: Plan) -> Iterator[Fault]:
             yield Fault((*at, "at_most"), f"is below at_least {low}")
     for i, boundary in enumerate(grading.boundaries):
         at = ("grading", "boundaries", i)
-        yield from _unknown((*at, "lines"), boundary.lines, lines, "line")
-        yield from _unknown((*at, "reading"), boundary.reading, plan.reading_by_id, "reading")
+        yield from unknown((*at, "lines"), boundary.lines, lines, "line")
+        yield from unknown((*at, "reading"), boundary.reading, plan.reading_by_id, "reading")
         choice = (
             plan.reading_by_id[boundary.reading].choice
             if boundary.reading in (plan.reading_by_id)
@@ -261,7 +214,7 @@ def _grading(plan: Plan) -> Iterator[Fault]:
     for field in type(grading.readings).model_fields:
         reading = getattr(grading.readings, field)
         at = ("grading", "readings", field)
-        yield from _unknown(at, reading, plan.reading_by_id, "reading")
+        yield from unknown(at, reading, plan.reading_by_id, "reading")
     yield from _overlaps(plan)
 
 
@@ -301,14 +254,14 @@ def _obligations(plan: Plan) -> Iterator[Fault]:
     bodies = plan.body_by_id
     for i, duty in enumerate(plan.obligations):
         at: Loc = ("obligations", i)
-        yield from _unknown((*at, "owner"), duty.owner, bodies, "body")
+        yield from unknown((*at, "owner"), duty.owner, bodies, "body")
         known = [*bodies, *RECIPIENTS]
-        yield from _unknown((*at, "recipients"), duty.recipients, known, "body")
-        yield from _unknown((*at, "levels"), duty.levels, plan.level_by_id, "level")
+        yield from unknown((*at, "recipients"), duty.recipients, known, "body")
+        yield from unknown((*at, "levels"), duty.levels, plan.level_by_id, "level")
         reporters = [kind.id for kind in plan.reporters]
-        yield from _unknown((*at, "reporters"), duty.reporters, reporters, "kind of reporter")
-        yield from _unknown((*at, "kinds"), duty.kinds, [k.id for k in plan.kinds], "kind of event")
-        yield from _unknown((*at, "reading"), duty.reading, plan.reading_by_id, "reading")
+        yield from unknown((*at, "reporters"), duty.reporters, reporters, "kind of reporter")
+        yield from unknown((*at, "kinds"), duty.kinds, [k.id for k in plan.kinds], "kind of event")
+        yield from unknown((*at, "reading"), duty.reading, plan.reading_by_id, "reading")
         yield from _timing(at, duty)
         if duty.basis == "determined" and duty.reading in plan.reading_by_id:
             choice = plan.choice(duty.reading or "")
@@ -350,8 +303,8 @@ def _timing(at: Loc, duty: Obligation) -> Iterator[Fault]:
 def _tasks(plan: Plan) -> Iterator[Fault]:
     for i, pack in enumerate(plan.packs):
         at: Loc = ("packs", i)
-        yield from _unknown((*at, "levels"), pack.levels, plan.level_by_id, "level")
-        yield from _unknown(
+        yield from unknown((*at, "levels"), pack.levels, plan.level_by_id, "level")
+        yield from unknown(
             (*at, "warning"), pack.warning, [w.level for w in plan.warnings], "warning level"
         )
         if not pack.items:
@@ -363,9 +316,9 @@ def _tasks(plan: Plan) -> Iterator[Fault]:
         for i, field, items in owners:
             for j, item in enumerate(items):
                 at = (place, i, field, j)
-                yield from _unknown((*at, "owner"), item.owner, plan.body_by_id, "body")
-                yield from _unknown((*at, "group"), item.group, plan.group_by_id, "group")
-                yield from _unknown((*at, "levels"), item.levels, plan.level_by_id, "level")
+                yield from unknown((*at, "owner"), item.owner, plan.body_by_id, "body")
+                yield from unknown((*at, "group"), item.group, plan.group_by_id, "group")
+                yield from unknown((*at, "levels"), item.levels, plan.level_by_id, "level")
                 if item.owner is None and item.group is None:
                     yield Fault(at, "a task needs an owner or a group whose lead owns it")
 
@@ -375,7 +328,7 @@ def _pursuit(plan: Plan) -> Iterator[Fault]:
     if escalation is None:
         yield Fault(("escalation",), "is missing: say how a notice nobody answers is pursued")
         return
-    yield from _unknown(("escalation", "once"), escalation.once, SUBJECTS, "subject of a notice")
+    yield from unknown(("escalation", "once"), escalation.once, SUBJECTS, "subject of a notice")
     ladders = (("statutory", escalation.statutory), ("internal", escalation.internal))
     for kind, ladder in ladders:
         at: Loc = ("escalation", kind)
