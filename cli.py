@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands import directory, plan, record
+from commands import directory, drill, plan, record
 from commands.grade import grade
 from commands.token import token
 from commands.watchdog import watchdog
@@ -49,6 +49,7 @@ def up(
 
 
 app.add_typer(plan.app, name="plan")
+app.add_typer(drill.app, name="drill")
 app.add_typer(directory.app, name="directory")
 app.command()(grade)
 app.command()(token)

@@ -5,12 +5,14 @@ its offset, or so long after something has happened. Scripted actions let a scen
 nobody there; in a live drill the players act, and only the system's own lines are spoken.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from domain.base import Strict, Text
+from domain.base import Moment, Strict, Text
+from domain.incident.state import Phase
 
 Channel = Literal["phone", "fax", "mail", "chat", "media", "in_person", "document"]
 
@@ -51,6 +53,12 @@ class Opening(Strict):
     facts: dict[str, Any]
     learned: timedelta = timedelta()
     """When it was learned: an offset, negative for earlier than the report."""
+    occurred: timedelta = timedelta()
+    """When it was taken down, if it is entered only later: an offset from the entry."""
+    late_reason: str | None = None
+    """Why it is entered only later (补录)."""
+    ends: Phase = "closed"
+    """The phase in which the script leaves it."""
 
 
 class After(Strict):
@@ -59,7 +67,7 @@ class After(Strict):
     event: str | None = None
     """The type of an event in the record, as ``response.started``."""
     where: dict[str, Any] = {}
-    """What the event's content must hold at the top level."""
+    """What the event's content must hold; a mapping is held when its entries are."""
     inject: int | None = None
     by: timedelta = timedelta()
 
@@ -73,8 +81,9 @@ class After(Strict):
 class Action(Strict):
     """A command that a role gives by itself when nobody plays it, so that a drill runs unattended.
 
-    ``fields`` are those of the API's body. A value ``$name`` stands for what an earlier action
-    was named by ``as_``: the id of what it created (a proposal, a report, a release).
+    ``fields`` are those of the API's body, ``decider``, ``means`` and ``late_reason`` among them.
+    Values that stand for others are explained in domain/drill/script.py: ``$name``,
+    ``$name.seq``, ``$all``, ``$pack/item``, ``@PT2H``, ``@P14D day``.
     """
 
     at: timedelta | None = None
@@ -87,13 +96,33 @@ class Action(Strict):
     """When it happened, if earlier than it is entered: an offset."""
     refused: str | None = None
     """The code of the refusal that is expected, for what shall not be allowed."""
-    as_: str | None = Field(default=None, alias="as")
+    as_: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9-]*$")
+    every: timedelta | None = None
+    """For what is done again and again, as daily reports: how long lies between."""
+    times: int = Field(default=1, ge=1, le=60)
 
     @model_validator(mode="after")
     def _when(self) -> "Action":
         if (self.at is None) == (self.after is None):
             raise ValueError("say either at which offset or after what")
+        if (self.every is None) != (self.times == 1):
+            raise ValueError("say both how often and how long lies between: `every` and `times`")
+        if self.times > 1 and (self.at is None or self.as_ is not None):
+            raise ValueError("what is done again and again has an offset and no name")
         return self
+
+    def each(self) -> Iterator["Action"]:
+        """This action once for every time that it is given."""
+        for number in range(self.times):
+            later = number * (self.every or timedelta())
+            yield self.model_copy(
+                update={
+                    "at": None if self.at is None else self.at + later,
+                    "occurred": None if self.occurred is None else self.occurred + later,
+                    "every": None,
+                    "times": 1,
+                }
+            )
 
 
 class Expected(Strict):
@@ -107,6 +136,8 @@ class Expected(Strict):
     within: timedelta | None = None
     """How long after the inject; None: at any time until the end."""
     clause: str
+    script: Literal["met", "late", "missed"] = "met"
+    """What becomes of it when nobody plays: a script may err on purpose."""
 
 
 class Inject(Strict):
@@ -116,6 +147,8 @@ class Inject(Strict):
     at: timedelta | None = None
     after: After | None = None
     from_: Text = Field(alias="from")
+    sender: str | None = None
+    """The role that speaks it, where somebody plays it; None: the system does."""
     to: tuple[str, ...]
     """The roles that receive it."""
     channel: Channel
@@ -142,7 +175,7 @@ class Scenario(Strict):
     summary: Text
     plan: str
     """The id of the plan that is exercised."""
-    starts: datetime | None = None
+    starts: Moment | None = None
     """The moment at which the exercise begins, with zone; None: when it is run."""
     length: timedelta
     sources: tuple[Source, ...] = Field(min_length=1)
@@ -151,3 +184,7 @@ class Scenario(Strict):
     openings: dict[str, Opening] = Field(min_length=1)
     injects: tuple[Inject, ...] = Field(min_length=1)
     actions: tuple[Action, ...] = ()
+
+    def script(self) -> tuple[Action, ...]:
+        """Every action, in the order of the file, repeated ones as often as they are given."""
+        return tuple(once for action in self.actions for once in action.each())
