@@ -39,10 +39,21 @@ injects:
     opens: main
     text: {zh: "有情况", en: "Something is wrong"}
     expected:
-      - {text: {zh: "上报", en: "Report"}, objective: report, event: report.submitted, within: PT30M, clause: "3.2.2(1)"}
+      - text: {zh: "上报", en: "Report"}
+        objective: report
+        event: report.submitted
+        within: PT30M
+        clause: "3.2.2(1)"
 actions:
-  - {at: PT1H10M, as: first, command: submit_report, seat: duty, fields: {kind: initial, given: [{recipient: city-msa, channel: phone}]}}
-  - {at: PT2H, command: sign_report, seat: duty, fields: {decider: county-msa, report: $first}}
+  - at: PT1H10M
+    as: first
+    command: submit_report
+    seat: duty
+    fields: {kind: initial, given: [{recipient: city-msa, channel: phone}]}
+  - at: PT2H
+    command: sign_report
+    seat: duty
+    fields: {decider: county-msa, report: $first}
 """
 
 
