@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.base import Text, beijing_text
+from domain.drill.record import Rating
 from domain.drill.scenario import After, Expected, Inject
 from domain.incident.wording import Language, Values
 from domain.plan import Plan
@@ -35,13 +36,13 @@ VERDICT: Final = {
     "running": Text(zh="未到期", en="not due yet"),
     "cancelled": Text(zh="已取消", en="cancelled"),
 }
-RATINGS: Final = {
+RATINGS: Final[dict[Rating, Text]] = {
     "P": Text(zh="P 完成，没有困难", en="P performed without challenges"),
     "S": Text(zh="S 完成，有一定困难", en="S performed with some challenges"),
     "M": Text(zh="M 完成，有较大困难", en="M performed with major challenges"),
     "U": Text(zh="U 未能完成", en="U unable to be performed"),
 }
-NOT_RATED = Text(zh="未评定", en="not rated")
+_NOT_RATED = Text(zh="未评定", en="not rated")
 _PARTICIPANT = Text(zh="参演人员", en="a participant")
 NONE = "—"
 """Where there is nothing to say."""
@@ -100,6 +101,13 @@ class Speaker:
         if length < timedelta():
             return self.either(f"超{self.span(length)}", f"{self.span(length)} over")
         return self.either(f"余{self.span(length)}", f"{self.span(length)} left")
+
+    def rating(self, rating: Rating | None, provisional: bool = False) -> str:
+        """A rating in words, with a mark while something still waits for an evaluator."""
+        if rating is None:
+            return self.say(_NOT_RATED)
+        mark = self.either("（暂定，有待认定）", " (provisional: some to be judged)")
+        return self.say(RATINGS[rating]) + (mark if provisional else "")
 
     def body(self, body: str | None) -> str:
         """A body by the plan's name for it."""

@@ -15,7 +15,6 @@ from domain.drill.evaluation import injects_of
 from domain.drill.paper_words import (
     CHANNELS,
     NONE,
-    NOT_RATED,
     RATINGS,
     STATUS,
     VERDICT,
@@ -305,13 +304,12 @@ def _after(says: Speaker, record: DrillRecord, evaluation: Evaluation) -> Values
 
 
 def _objective(says: Speaker, rated: Rated) -> Values:
-    by_rule = rated.by_rule
     return {
         "id": rated.id,
         "text": says.say(rated.text),
-        "rating": says.say(RATINGS[rated.rating] if rated.rating else NOT_RATED),
+        "rating": says.rating(rated.rating, rated.provisional),
         "rule": says.say(rated.rule),
-        "by_rule": says.say(RATINGS[by_rule] if by_rule else NOT_RATED),
+        "by_rule": says.rating(rated.by_rule),
         "met": rated.met,
         "late": rated.late,
         "missed": rated.missed,

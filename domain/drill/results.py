@@ -95,6 +95,11 @@ class Rated(Model):
     """The statutory clocks on its clauses that were exceeded, as ``incident/clock``."""
     overridden: Overridden | None = None
 
+    @property
+    def provisional(self) -> bool:
+        """Rated by rule on what was seen so far, while something still waits for an evaluator."""
+        return self.rating is not None and self.overridden is None and self.unseen > 0
+
 
 class Evaluation(Model):
     """A drill evaluated; a value that can be kept and compared with other drills'."""

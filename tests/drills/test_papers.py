@@ -345,6 +345,15 @@ def test_the_report_tells_every_result_with_its_grounds() -> None:
     assert "通讯录要更新" in said
 
 
+def test_a_rating_is_provisional_while_something_waits_for_an_evaluator() -> None:
+    exercise = Exercise(scenario(inject(1, 0, REPORTED, {**TALKED, "objective": "report"})))
+    exercise.story.at("14:05").report("initial", *GIVEN_TO)
+    report = contents(exercise)["after-action.zh"]
+    assert row(opened(report), "按时首报")[1] == "P 完成，没有困难（暂定，有待认定）"
+    report = contents(exercise.saw(1, 1, True, "14:20"))["after-action.zh"]
+    assert row(opened(report), "按时首报")[1] == "P 完成，没有困难"
+
+
 def test_the_english_report_is_complete() -> None:
     zh, en = (markdown(CONTENTS[f"after-action.{language}"]) for language in ("zh", "en"))
     assert zh.count("\n## ") == en.count("\n## ")
