@@ -116,6 +116,13 @@ class Api:
         await self.on_record(incident, found["receipt"]["last"])
         return found
 
+    async def answer_all(self, incident: str) -> None:
+        """Every body acknowledges what it has been told, from its own seat."""
+        for notice in (await self.state(incident))["notices"].values():
+            if notice["acknowledged_at"] is None and notice["ended"] is None:
+                body = {"notice": notice["id"]}
+                await self.do(incident, "acknowledge-notice", body, notice["recipient"])
+
     async def on_record(self, incident: str, seq: int) -> None:
         """Return when PostgreSQL has the record up to ``seq``."""
         answer = await self.get(f"/incidents/{incident}", params={"min_seq": seq})
