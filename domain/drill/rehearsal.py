@@ -163,9 +163,14 @@ class _Player:
         state = self.went.states.get(action.incident)
         if state is None:
             raise ScriptError(f"the incident {action.incident!r} has not been opened yet")
-        for envelope in commands(
+        given = commands(
             self.plan, state, action, self.names, self.went.started, self.now, f"line-{place}"
-        ):
+        )
+        if action.refused is not None and not given:
+            self._surprise(
+                place, self.now, f"asked nothing, so nothing was refused ({action.refused})"
+            )
+        for envelope in given:
             first = self.went.states[action.incident].seq + 1
             try:
                 self._commit(action.incident, envelope)

@@ -10,6 +10,7 @@ from domain.base import Refusal
 from domain.drill.scenario import Action, After, Scenario
 from domain.drill.script import (
     ALL,
+    ATTRIBUTED,
     CREATES,
     MANY,
     NOT_SCRIPTED,
@@ -23,6 +24,7 @@ from domain.faults import Fault, Loc, twice, unknown
 from domain.incident.envelope import COMMANDS, Envelope, command_adapter
 from domain.incident.events import EVENTS
 from domain.incident.privacy import guard
+from domain.incident.record import Attribution
 from domain.plan import Plan
 
 SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -245,22 +247,20 @@ def _makes_command(
         yield Fault((*loc, "fields"), str(error))
         return
     yield from faults
-    given = {name: value for name, value in fields.items() if name in _own(action.command)}
+    by = {name: fields.pop(name) for name in ATTRIBUTED & fields.keys()}
     try:
-        command = command_adapter.validate_python({"name": action.command, **given})
+        Attribution.model_validate({"decider": action.seat, "recorder": action.seat, **by})
+        command = command_adapter.validate_python({"name": action.command, **fields})
     except ValidationError as error:
         for found in error.errors(include_url=False):
-            where = tuple(part for part in found["loc"][1:] if part != "[key]")
+            # The command's own name leads the way to its fields.
+            where = [part for part in found["loc"] if part not in (action.command, "[key]")]
             yield Fault((*loc, "fields", *where), _lower(found["msg"]))
         return
     try:
         guard(plan, Envelope(received=SOME_TIME, command=command))
     except Refusal as refusal:
         yield Fault((*loc, "fields"), refusal.message.en)
-
-
-def _own(command: str) -> frozenset[str]:
-    return frozenset(COMMANDS[command].model_fields) - {"name"}
 
 
 def _lower(message: str) -> str:

@@ -161,6 +161,8 @@ def test_what_shall_be_refused_is_and_anything_else_surprises() -> None:
             f"at: PT3H, refused: no_authority, {close}",
             f"at: PT4H, {close}",
             f"at: PT5H, refused: no_authority, {verify}",
+            "at: PT6H, refused: no_authority, command: acknowledge_notice, seat: county-data, "
+            "fields: {notice: $all}",
         )
     )
     assert [(s.line, s.what.split(" ")[0]) for s in went.refused] == [
@@ -170,6 +172,7 @@ def test_what_shall_be_refused_is_and_anything_else_surprises() -> None:
         ("action 2: close", "refused"),
         ("action 3: close", "refused"),
         ("action 4: verify", "was allowed, not refused (no_authority)"),
+        ("action 5: acknowledge_notice", "asked nothing, so nothing was refused (no_authority)"),
     ]
     assert what(went)[0][1].startswith("refused: wrong_phase")
 

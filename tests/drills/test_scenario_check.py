@@ -10,8 +10,8 @@ from domain.drill.script import CREATES, MANY, NOT_SCRIPTED, scripted
 from domain.incident.envelope import COMMANDS
 from store.scenarios import ScenarioError, list_scenarios, load_scenario, parse_scenario
 from store.yaml_files import FileFault
-from tests.drills.small import SCHEMA, SMALL, edited, scenario, with_actions
-from tests.plans.files import gaoqing, tiny
+from tests.drills.small import SCHEMA, SMALL, edited, played, scenario, with_actions
+from tests.plans.files import ROOT, gaoqing, tiny
 
 pytestmark = pytest.mark.clause("6.5")
 
@@ -99,6 +99,7 @@ def test_a_mistake_is_named_with_its_line_and_field(
         ("command: merge, seat: duty", "command", "for people to play"),
         ("command: close, seat: duty", "fields.text", "field required"),
         ("command: close, seat: duty, fields: {txt: done}", "fields.txt", "did you mean 'text'"),
+        ("command: close, seat: duty, fields: {text: a, means: pigeon}", "fields.means", "'phone'"),
         ("command: close, seat: duty, fields: {text: 1}", "fields.text", "valid string"),
         ("command: close, seat: duty, as: x, refused: no_authority, fields: {text: a}", "as",
          "creates nothing"),
@@ -199,3 +200,13 @@ def test_the_schema_for_editors_is_up_to_date() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == schema_text(), (
         "run: yaoan drill schema > drills/scenario.schema.json"
     )
+
+
+def test_the_example_in_the_documentation_is_complete_and_goes_as_it_says() -> None:
+    text = (ROOT / "docs" / "drills.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    went = played(example)
+    assert went.surprises == []
+    [inject] = went.scenario.injects
+    assert went.outcome(inject, inject.expected[0]) == "met"
+    assert went.states["main"].phase == went.scenario.openings["main"].ends
