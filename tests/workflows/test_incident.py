@@ -75,6 +75,7 @@ async def test_a_superior_leads_a_level_one_incident(open_incident: Open) -> Non
         RecordOrder(kind="start", level="I", text="启动Ⅰ级响应", daily_hour=17), "nation-command"
     )
     for _ in range(3):
+        await incident.acknowledge()
         await incident.fast_forward(await stories.at_beijing(incident, 16, days=1))
         await stories.report(incident, "progress", "county-government", "city-msa")
     with pytest.raises(Refused) as ended_by_county:
