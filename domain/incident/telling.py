@@ -123,7 +123,6 @@ def _to_be_heard(notice: Notice) -> bool:
 
 @evolves(MessageSent)
 def _(state: State, event: Event, p: MessageSent) -> State:
-    message = state.messages[p.message]
     outside = any(channel != INBOX for channel in p.channels)
 
     def sent(notice: Notice) -> Notice:
@@ -136,8 +135,8 @@ def _(state: State, event: Event, p: MessageSent) -> State:
             if outside:
                 update |= _accepted(event)
         if p.held_until is not None:
-            # The step is taken once somebody may be told.
-            update |= {"climbed": message.notices[notice.id]}
+            # Nobody was told: once that may be, everybody is whom the rungs since then name.
+            update |= {"climbed": 0}
         if p.delivered and notice.delivered_at is None:
             update |= {"delivered_at": event.occurred}
         return notice.model_copy(update=update)

@@ -162,6 +162,17 @@ def test_who_has_quiet_hours_is_told_when_they_end_and_not_telephoned_before() -
     assert [c for c in story.state.open_calls if c.recipient == "county-police"]
 
 
+def test_who_is_held_up_twice_loses_nobody_who_was_to_be_told() -> None:
+    story = sent(Story(at="21:58").intake()).acknowledge_all().graded("IV").activate()
+    sent(story.pass_time(minutes=1)).acknowledge_all()
+    story.release("response-iv", groups=["stability"])
+    (task,) = story.notices("county-police", "tasks")
+    held(story.pass_time(minutes=1), "2026-10-07 07:00")
+    held(story.at("2026-10-07 07:00"), "2026-10-07 08:00")
+    story.at("2026-10-07 08:00")
+    assert about(story, task)[-1].contacts == ("duty_phone", "duty_officer", "deputy", "leader")
+
+
 def test_a_reminder_that_was_held_is_told_in_the_morning_or_is_over() -> None:
     story = sent(Story(at="21:00").intake()).acknowledge_all()
     story.at("22:00")
