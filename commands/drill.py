@@ -1,4 +1,4 @@
-"""``yaoan drill``: list and check scenarios, print the schema that editors use."""
+"""``yaoan drill``: list, check and rehearse scenarios, print the schema that editors use."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,16 @@ from typing import Annotated
 
 import typer
 
+from commands import rehearse
+from commands.scenarios import PlanOption, explained, plan_of, said
 from domain.drill.scenario import Scenario
-from domain.plan import Plan
-from settings import ROOT, settings
-from store.plans import PlanError, load_plan
+from settings import ROOT
 from store.scenarios import ScenarioError, list_scenarios, load_scenario
-from store.yaml_files import FileError
 
 DRILLS = ROOT / "drills"
 app = typer.Typer(help="Rehearse incidents: tabletop drills.", no_args_is_help=True)
-
-PlanOption = Annotated[
-    Path | None,
-    typer.Option("--plan", help="The plan to exercise.", show_default="the plan in force"),
-]
+app.command("rehearse")(rehearse.run)
+app.command("papers")(rehearse.papers)
 
 
 @app.command("list")
@@ -32,15 +28,13 @@ def list_(
     Ends with status 1 when one of them, or the plan, cannot be used.
     """
     faulty: list[ScenarioError] = []
-    for path, scenario in list_scenarios(folder, _plan(plan), faulty.append):
-        typer.echo(
-            _bytes(
-                f"{path.name}: {scenario.title.zh} · {scenario.title.en} "
-                f"({scenario.length.days} d, {len(scenario.injects)} injects)"
-            )
+    for path, scenario in list_scenarios(folder, plan_of(plan), faulty.append):
+        said(
+            f"{path.name}: {scenario.title.zh} · {scenario.title.en} "
+            f"({scenario.length.days} d, {len(scenario.injects)} injects)"
         )
     for error in faulty:
-        _explain(error)
+        explained(error)
     if faulty:
         raise typer.Exit(1)
 
@@ -55,25 +49,23 @@ def check(
     Ends with status 1 when the scenario, or the plan, cannot be used.
     """
     try:
-        scenario = load_scenario(file, _plan(plan))
+        scenario = load_scenario(file, plan_of(plan))
     except ScenarioError as error:
-        _explain(error)
+        explained(error)
         raise typer.Exit(1) from None
     expected = sum(len(inject.expected) for inject in scenario.injects)
-    typer.echo(
-        _bytes(
-            f"{file}: {scenario.title.zh} ({scenario.id} v{scenario.version}) is complete: "
-            f"{len(scenario.injects)} injects, {expected} expected actions, "
-            f"{len(scenario.script())} scripted actions, {len(scenario.objectives)} objectives, "
-            f"{len(scenario.sources)} sources"
-        )
+    said(
+        f"{file}: {scenario.title.zh} ({scenario.id} v{scenario.version}) is complete: "
+        f"{len(scenario.injects)} injects, {expected} expected actions, "
+        f"{len(scenario.script())} scripted actions, {len(scenario.objectives)} objectives, "
+        f"{len(scenario.sources)} sources"
     )
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    typer.echo(_bytes(schema_text()), nl=False)
+    said(schema_text().removesuffix("\n"))
 
 
 def schema_text() -> str:
@@ -83,21 +75,3 @@ def schema_text() -> str:
         **Scenario.model_json_schema(),
     }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-
-
-def _plan(path: Path | None) -> Plan:
-    try:
-        return load_plan(path or settings().plan_file)
-    except PlanError as error:
-        _explain(error)
-        raise typer.Exit(1) from None
-
-
-def _explain(error: FileError) -> None:
-    for line in error.lines():
-        typer.echo(_bytes(line), err=True)
-
-
-def _bytes(text: str) -> bytes:
-    # A scenario is Chinese whatever the terminal's locale says.
-    return text.encode("utf-8", "backslashreplace")

@@ -1,5 +1,6 @@
 """``yaoan drill``: scenarios are listed and checked, each mistake by file, line and field."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,37 @@ def test_a_scenario_is_checked_against_the_plan_that_is_named(tmp_path: Path) ->
 def test_the_schema_is_printed_as_it_is_kept() -> None:
     answer = CliRunner().invoke(app, ["drill", "schema"])
     assert answer.stdout_bytes == SCHEMA.read_bytes()
+
+
+def test_a_scenario_is_rehearsed_by_the_rules_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    shipped = next(path for path in SHIPPED if path.stem == "late-report")
+    answer = CliRunner().invoke(app, ["drill", "rehearse", str(shipped), "--json", str(out)])
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert "refused as written: " in answer.stdout
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["surprises"] == []
+    assert {one["phase"] for one in found["incidents"].values()} == {"closed"}
+    outcomes = [one for inject in found["injects"].values() for one in inject["expected"]]
+    assert {"met", "missed"} <= {*outcomes}
+
+
+def test_a_script_that_does_not_run_says_where(tmp_path: Path) -> None:
+    text, _ = edited("{decider: county-msa, report: $first}", "{decider: duty, report: $first}")
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    answer = CliRunner().invoke(app, ["drill", "rehearse", str(file)])
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("surprise: action 2: sign_report: refused: no_authority")
+
+
+def test_the_papers_of_an_exercise_are_made_before_it(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    answer = CliRunner().invoke(app, ["drill", "papers", str(SHIPPED[0]), str(folder)])
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) >= 8
+    assert {Path(name).suffix for name in names} == {".md", ".docx"}
+    assert all(path.stat().st_size for path in folder.iterdir())
+    scheme = (folder / f"{SHIPPED[0].stem}-scheme.zh.md").read_text(encoding="utf-8")
+    assert "【演练】" in scheme
