@@ -42,6 +42,12 @@ ROOT = Path(__file__).resolve().parent
 TASK_QUEUE = "incidents"
 """The task queue on which workers wait for incidents and their activities."""
 
+INCIDENTS = "incidents"
+"""The space of real incidents, which alone reaches the outside."""
+
+DRILL = "drill"
+"""The space of exercises: a schema, a task queue and a path of this name."""
+
 DEPLOYMENT = "yaoan"
 """The name of the worker deployment whose versions are build ids."""
 
@@ -176,13 +182,19 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    space: str = Field("incidents", pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    space: str = Field(INCIDENTS, pattern=r"^[a-z][a-z0-9_]{0,30}$")
     """The space served: a Temporal namespace and a PostgreSQL schema of this name."""
 
     database_url: SecretStr = SecretStr("postgresql://yaoan_app@127.0.0.1:5433/yaoan")
     """The database as the application's role; its ``search_path`` is the space's schema."""
 
     task_queue: str = TASK_QUEUE
+
+    drill_address: str | None = Field(None, pattern=r"^\S+:[0-9]{1,5}$")
+    """``host:port`` of Temporal for exercises; without it the API has no drill space."""
+    drill_namespace: str = DRILL
+    drill_database_url: SecretStr | None = None
+    """The database whose schema ``drill`` they use; that of ``database_url`` unless given."""
 
     plan_file: Path = ROOT / "plans" / "gaoqing-2023.yaml"
     """The plan that new incidents start under; a running one keeps its own."""
@@ -266,10 +278,30 @@ class Settings(BaseSettings):
     """How long a link in a message works."""
 
     @property
+    def drill(self) -> "Settings | None":
+        """The settings of the drill space beside this one; None when there is none."""
+        if self.drill_address is None or self.space == DRILL:
+            return None
+        url = self.drill_database_url or self.database_url
+        return self.model_copy(
+            update={"space": DRILL, "task_queue": DRILL, "database_url": url},
+        )
+
+    @property
+    def prefix(self) -> str:
+        """Under which path the space is served: nothing for real incidents, else its name."""
+        return "" if self.space == INCIDENTS else f"/{self.space}"
+
+    @property
+    def base(self) -> str:
+        """The path of the space's API."""
+        return f"{self.prefix}/api/v1"
+
+    @property
     def link_base(self) -> str:
         """What links begin with: the API of the space, as people reach it."""
         host = self.public_url or f"http://{self.api_host}:{self.api_port}"
-        return f"{host.rstrip('/')}/api/v1"
+        return host.rstrip("/") + self.base
 
     @property
     def vault_key_path(self) -> Path:
@@ -293,16 +325,24 @@ def channel_names(config: Settings) -> frozenset[str]:
     return RESERVED | config.providers.keys()
 
 
-def temporal_config() -> "ClientConnectConfig":
+def temporal_config(own: Settings | None = None) -> "ClientConnectConfig":
     """Arguments for ``Client.connect``: address, namespace, TLS, from Temporal's environment.
 
-    The namespace is the space's unless ``TEMPORAL_NAMESPACE`` names another.
+    The namespace is the space's unless ``TEMPORAL_NAMESPACE`` names another; the drill space is
+    where ``YAOAN_DRILL_ADDRESS`` and ``YAOAN_DRILL_NAMESPACE`` say.
+
+    Args:
+        own: the settings of the space; those of the process unless given.
     """
     from temporalio.envconfig import ClientConfig
 
+    own = own or settings()
     config = ClientConfig.load_client_connect_config()
     config.setdefault("target_host", "127.0.0.1:7233")
-    config.setdefault("namespace", settings().space)
+    config.setdefault("namespace", own.space)
+    if own.space == DRILL and own.drill_address is not None:
+        config["target_host"] = own.drill_address
+        config["namespace"] = own.drill_namespace
     return config
 
 

@@ -28,7 +28,7 @@ from activities.merge import Merge
 from activities.notify import Notify, asking
 from activities.outward.providers import channels_of
 from domain.directory import Directory
-from settings import Settings, build_id, settings, temporal_config
+from settings import INCIDENTS, Settings, build_id, settings, temporal_config
 from store.directory import Keeper, record_trial
 from store.errors import StoreError
 from store.links import Links
@@ -68,11 +68,14 @@ async def make_workers(
     journal.
 
     Args:
-        channels: the ways out, by name; those of the settings unless given.
+        channels: the ways out, by name; those of the settings unless given. An exercise has none.
         directory: gives whom to reach; the space's unless given.
         options: further arguments of ``temporalio.worker.Worker`` for the one that runs incidents.
     """
-    if channels is None:
+    if config.space != INCIDENTS:
+        # Whatever anybody has configured: nothing of an exercise leaves.
+        channels = {}
+    elif channels is None:
         channels = channels_of(config)
     if directory is None:
         directory = Keeper(pool, config.data_dir / f"directory-{config.space}.json").get

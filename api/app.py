@@ -4,7 +4,8 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, get_args
 
@@ -43,7 +44,6 @@ from store.plans import load_plan
 
 log = logging.getLogger(__name__)
 
-PREFIX: Final = "/api/v1"
 MAX_BODY: Final = 1024 * 1024
 """The largest JSON body, in bytes; attachments have their own limit."""
 TOKEN: Final = re.compile(rf"(/(?:{'|'.join(get_args(Purpose))})/).+")
@@ -67,8 +67,9 @@ SLICES = (
 )
 
 
-def space_router(space: Space, base: str = PREFIX) -> APIRouter:
-    """Every route of ``space`` as mounted under ``base``; a drill mounts them a second time."""
+def space_router(space: Space) -> APIRouter:
+    """Every route of ``space`` under its path; a drill mounts them a second time."""
+    base = space.settings.base
     made = APIRouter(prefix=base)
     for part in SLICES:
         made.include_router(part.router(space, base))
@@ -79,35 +80,36 @@ def create_app(
     settings: Settings | None = None,
     *,
     plan_in_force: Plan | None = None,
-    connect_temporal: Callable[[], Awaitable[Client]] = connect,
+    connect_temporal: Callable[[], Awaitable[Client]] | None = None,
+    connect_drill: Callable[[], Awaitable[Client]] | None = None,
 ) -> FastAPI:
-    """The API of one space.
+    """The API of a space, and of the drill space beside it if the settings have one.
 
     Args:
         settings: those of the process unless given.
         plan_in_force: the plan for new incidents; read from ``settings.plan_file`` unless given.
         connect_temporal: gives a client; it may be lazy, so that no server is needed yet.
+        connect_drill: the same for the drill space.
 
     Raises:
         store.plans.PlanError: the plan file is not a valid plan.
     """
     chosen = settings or process_settings()
     logging.getLogger("uvicorn.access").addFilter(without_secrets)
-    space = Space(chosen, plan_in_force or load_plan(chosen.plan_file), connect_temporal)
-    starter = Starter(space)
+    in_force = plan_in_force or load_plan(chosen.plan_file)
+    space = Space(chosen, in_force, connect_temporal or partial(connect, chosen))
+    drill = None
+    if (other := chosen.drill) is not None:
+        drill = Space(other, in_force, connect_drill or partial(connect, other))
+    spaces = [space, drill] if drill else [space]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await space.start()
         await space.tokens.refresh()
-        refreshing = asyncio.create_task(space.tokens.keep_fresh(), name="tokens")
-        starter.start()
-        try:
+        async with AsyncExitStack() as stack:
+            for one in spaces:
+                await stack.enter_async_context(_open(one))
             yield
-        finally:
-            refreshing.cancel()
-            await starter.stop()
-            await space.close()
 
     app = FastAPI(
         title="药安 yaoan",
@@ -122,16 +124,33 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.space = space
-    app.include_router(health.router(space, ""))
-    app.include_router(metrics.router(space))
-    app.include_router(space_router(space))
+    app.state.space, app.state.drill = space, drill
+    for one in spaces:
+        prefix = one.settings.prefix
+        app.include_router(health.router(one, drill if one is space else None), prefix=prefix)
+        app.include_router(metrics.router(one), prefix=prefix)
+        app.include_router(space_router(one))
     app.include_router(docs.router(chosen.swagger_ui))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, max_body=MAX_BODY, max_upload=chosen.attachment_max_bytes)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _open(space: Space) -> AsyncIterator[None]:
+    """Within this, ``space`` hears of changes, knows its tokens and empties its outbox."""
+    starter = Starter(space)
+    await space.start()
+    refreshing = asyncio.create_task(space.tokens.keep_fresh(), name=f"tokens {space.name}")
+    starter.start()
+    try:
+        yield
+    finally:
+        refreshing.cancel()
+        await starter.stop()
+        await space.close()
 
 
 def without_secrets(record: logging.LogRecord) -> bool:

@@ -28,7 +28,7 @@ async def note_refusal(
     await _keep(
         space,
         problem,
-        at=space.now(),
+        at=await space.now_of(incident),
         incident=incident,
         command=envelope.command.name,
         request_id=envelope.request_id,
@@ -49,7 +49,7 @@ async def deny(
     await _keep(
         space,
         problem,
-        at=space.now(),
+        at=await space.now_of(incident),
         incident=incident,
         command=what,
         request_id=None,

@@ -24,7 +24,7 @@ async def preflight(
         Unavailable: PostgreSQL cannot answer, so nothing could be stored either.
     """
     standing = await space.record.standing(incident)
-    now = space.now()
+    now = await space.now_of(incident)
     envelope = Envelope(received=now, by=attribution, command=command)
     try:
         decide(standing.plan, standing.state, envelope, now)

@@ -5,12 +5,13 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.timekeeper import time_of
 from api.gateway import Gateway
 from api.owners import Owners
 from api.problems import Problem, no_record, unavailable
@@ -20,7 +21,7 @@ from api.temporal import Late, NotRunning, Temporal, TemporalDown
 from domain.directory import Directory
 from domain.incident.engine import apply, decide, initial
 from domain.plan import Plan, plan_digest
-from settings import Settings, temporal_config
+from settings import INCIDENTS, Settings, temporal_config
 from store import outbox
 from store.credentials import Row, load_digests
 from store.directory import Keeper
@@ -41,10 +42,13 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-async def connect() -> Client:
-    """A client as Temporal's environment says; it needs no server until the first call."""
+async def connect(own: Settings | None = None) -> Client:
+    """A client as Temporal's environment says; it needs no server until the first call.
+
+    ``own`` are the settings of the space, those of the process unless given.
+    """
     return await Client.connect(
-        **temporal_config(), data_converter=pydantic_data_converter, lazy=True
+        **temporal_config(own), data_converter=pydantic_data_converter, lazy=True
     )
 
 
@@ -63,6 +67,7 @@ class Space:
         self.settings = settings
         self.plan = plan
         self.now = now
+        self._ahead: dict[str, timedelta] = {}
         self._pool: Pool | None = None
         self._opening = asyncio.Lock()
         self._vault: Vault | None = None
@@ -109,6 +114,21 @@ class Space:
         except (NotRunning, Late, TemporalDown):
             return False
         return True
+
+    async def now_of(self, incident: str | None) -> datetime:
+        """The time in which ``incident`` lives, UTC; ``now`` for real ones, and for none.
+
+        In a drill each incident has a clock of its own. While Temporal is down it is taken to run
+        on from where it was last seen.
+        """
+        if incident is None or self.name == INCIDENTS:
+            return self.now()
+        try:
+            found = await self.temporal.ask(lambda client: time_of(client, incident), LOOK_SECONDS)
+        except (NotRunning, Late, TemporalDown):
+            return self.now() + self._ahead.get(incident, timedelta())
+        self._ahead[incident] = found - self.now()
+        return found
 
     async def standing(self, incident: str, min_seq: int | None = None) -> Standing:
         """The incident as it stands on record, or as it says itself while PostgreSQL is down.

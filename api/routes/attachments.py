@@ -87,7 +87,7 @@ def router(space: Space, base: str) -> APIRouter:
         """Store a photo, scan or recording, then name it in the record by its hash."""
         most = space.settings.attachment_max_bytes
         data, form = await _read(request, most)
-        by, received = form.attribution(actor), space.now()
+        by, received = form.attribution(actor), await space.now_of(incident)
         named = Attach(
             sha256=NO_SHA, media_type="-", size=len(data), title=form.title, about=form.about
         )
@@ -142,7 +142,7 @@ def router(space: Space, base: str) -> APIRouter:
                 clause=CLAUSE,
             )
             await deny(space, actor, incident, "read_attachment", problem)
-        reader = Reader(actor.seat, reason, space.now(), actor.person)
+        reader = Reader(actor.seat, reason, await space.now_of(incident), actor.person)
         found = await attachments.get_attachment(
             space.vault(), await space.pool(), incident, sha256, reader
         )

@@ -44,7 +44,7 @@ async def carry_out(
     """
     envelope = Envelope(
         request_id=key.value,
-        received=received or space.now(),
+        received=received or await space.now_of(incident),
         by=attribution,
         command=command,
     )

@@ -30,13 +30,17 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """Each part, ``ok`` or what is wrong with it."""
+    """Each part, ``ok`` or what is wrong with it; ``drill`` of the drill space, if there is one.
+
+    Nobody is turned away because drills are not ready.
+    """
 
     status: str
     parts: dict[str, str]
+    drill: dict[str, str] | None = None
 
 
-def router(space: Space, base: str) -> APIRouter:
+def router(space: Space, drill: Space | None = None) -> APIRouter:
     """The routes of this slice, for ``space``; without authentication, and without secrets."""
     made = APIRouter(tags=["health"])
 
@@ -53,15 +57,21 @@ def router(space: Space, base: str) -> APIRouter:
     )
     async def readyz(response: Response) -> Ready:
         """Temporal, PostgreSQL and the workers, each with what is wrong with it."""
-        postgres, temporal = await asyncio.gather(_postgres(space), _temporal(space))
-        worker = await _worker(space) if temporal == "ok" else "unknown"
-        parts = {"postgres": postgres, "temporal": temporal, "worker": worker}
+        parts, beside = await asyncio.gather(_parts(space), _parts(drill))
         ready = all(state == "ok" for state in parts.values())
         if not ready:
             response.status_code = 503
-        return Ready(status="ready" if ready else "not ready", parts=parts)
+        return Ready(status="ready" if ready else "not ready", parts=parts, drill=beside or None)
 
     return made
+
+
+async def _parts(space: Space | None) -> dict[str, str]:
+    if space is None:
+        return {}
+    postgres, temporal = await asyncio.gather(_postgres(space), _temporal(space))
+    worker = await _worker(space) if temporal == "ok" else "unknown"
+    return {"postgres": postgres, "temporal": temporal, "worker": worker}
 
 
 async def _postgres(space: Space) -> str:

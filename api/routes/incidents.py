@@ -190,7 +190,9 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> Any:
         """One incident as it stands now, masked by seat."""
         standing = await space.record.standing(incident, min_seq)
-        shown = incident_view(standing.plan, standing.state, space.now(), actor, base)
+        shown = incident_view(
+            standing.plan, standing.state, await space.now_of(incident), actor, base
+        )
         tag = f'"{shown.seq}-{shown.overdue}-{actor.kind}"'
         if if_none_match is not None and tag in if_none_match:
             return Response(status_code=304, headers={"ETag": tag})
@@ -237,7 +239,7 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> list[ClockView]:
         """The clocks, next due first, with what they mean now."""
         standing = await space.record.standing(incident, min_seq)
-        shown, now = mask(standing.state, actor), space.now()
+        shown, now = mask(standing.state, actor), await space.now_of(incident)
         clocks = sorted(shown.clocks.values(), key=lambda clock: (clock.due, clock.id))
         return [
             clock_view(standing.plan, shown, clock, now)
@@ -259,7 +261,7 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> list[TaskView]:
         """The tasks, in the order in which they were given."""
         standing = await space.record.standing(incident, min_seq)
-        now, tasks = space.now(), mask(standing.state, actor).tasks.values()
+        now, tasks = await space.now_of(incident), mask(standing.state, actor).tasks.values()
         return [
             task_view(standing.plan, task, now) for task in tasks if owner in (None, task.owner)
         ]

@@ -24,7 +24,7 @@ from domain.incident.observations import Delivered
 from domain.incident.record import Attribution
 from domain.incident.rules import CLOCK_SKEW
 from domain.plan import Plan
-from store.links import BadLink, ExpiredLink, Grant, Purpose
+from store.links import BadLink, Grant, Purpose
 
 CALL_LIFETIME: Final = timedelta(hours=12)
 """How long the forms of a call sheet work: a shift, not longer."""
@@ -47,21 +47,21 @@ def router(space: Space, base: str) -> APIRouter:
     """The routes of this slice, for ``space``, mounted under ``base``."""
     made = APIRouter(tags=["links"])
 
-    def granted(purpose: Purpose, token: str) -> Grant:
+    async def granted(purpose: Purpose, token: str) -> Grant:
         """What ``token`` allows; a link of another space allows nothing here."""
         try:
-            grant = space.links().read(purpose, token, space.now())
-        except ExpiredLink as error:
+            grant = space.links().read(purpose, token)
+        except BadLink as error:
+            raise _unknown() from error
+        if grant.space != space.name:
+            raise _unknown()
+        if await space.now_of(grant.incident) >= grant.until:
             raise Problem(
                 410,
                 "link_expired",
                 "链接已过期，请登录系统办理，或电话回复值班室。",
                 "the link has expired: sign in, or telephone the duty room",
-            ) from error
-        except BadLink as error:
-            raise _unknown() from error
-        if grant.space != space.name:
-            raise _unknown()
+            )
         return grant
 
     async def shown(
@@ -76,7 +76,7 @@ def router(space: Space, base: str) -> APIRouter:
             standing.state,
             grant,
             f"{base}/acknowledge/{token}",
-            space.now(),
+            await space.now_of(grant.incident),
             problem,
             pending,
         )
@@ -86,7 +86,7 @@ def router(space: Space, base: str) -> APIRouter:
     @made.get("/acknowledge/{token}", include_in_schema=False)
     async def show(token: Token, seen: Seen = None, pending: bool = False) -> HTMLResponse:
         """The notices of a message, and what has been answered; this answers nothing."""
-        grant = granted("acknowledge", token)
+        grant = await granted("acknowledge", token)
         standing = await latest(space, grant.incident, seen)
         return await shown(grant, standing, token, pending=pending)
 
@@ -99,7 +99,7 @@ def router(space: Space, base: str) -> APIRouter:
         comment: Annotated[str, Form(pattern=TEXT)] = "",
     ) -> Response:
         """Acknowledge one notice of the message, or refuse it with a comment."""
-        grant = granted("acknowledge", token)
+        grant = await granted("acknowledge", token)
         if notice not in grant.about:
             raise _unknown()
         standing = await space.standing(grant.incident)
@@ -126,14 +126,14 @@ def router(space: Space, base: str) -> APIRouter:
     @made.post("/delivered/{token}", status_code=204, include_in_schema=False)
     async def delivered(token: Token) -> None:
         """A provider says that a message has reached its recipient's device."""
-        grant = granted("delivered", token)
+        grant = await granted("delivered", token)
         state = (await space.standing(grant.incident)).state
         new = [n for n in grant.about if n in state.notices and not state.notices[n].delivered_at]
         if state.done or not new:
             return
         envelope = Envelope(
             request_id=_request("delivered", token),
-            received=space.now(),
+            received=await space.now_of(grant.incident),
             command=Delivered(notices=grant.about),
         )
         await space.gateway.send(grant.incident, envelope)
@@ -148,7 +148,7 @@ def router(space: Space, base: str) -> APIRouter:
         when: Annotated[str, Form(pattern=CLOCK)] = "",
     ) -> Response:
         """Key in a call from the call sheet: who answered, now or at the time given."""
-        grant = granted("call", token)
+        grant = await granted("call", token)
         seat = space.plan.seat_by_id.get(grant.seat or "")
         if seat is None:
             raise _unknown()
@@ -159,7 +159,7 @@ def router(space: Space, base: str) -> APIRouter:
             # What came up since the page was made has not been read out.
             notices=grant.about,
         )
-        made = _last(when, space.now()) if when else None
+        made = _last(when, await space.now_of(grant.incident)) if when else None
         by = Attribution(
             decider=seat.body,
             recorder=seat.id,

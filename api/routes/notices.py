@@ -48,7 +48,7 @@ async def _arrived(space: Space, incident: str, notice: str) -> None:
         return
     envelope = Envelope(
         request_id=f"read-{notice}",
-        received=space.now(),
+        received=await space.now_of(incident),
         command=Delivered(notices=(notice,)),
     )
     with contextlib.suppress(Problem):

@@ -70,7 +70,7 @@ def router(space: Space, base: str) -> APIRouter:
         """Store a person's data in the vault, then name the reference in the record."""
         by, reference = body.attribution(actor), _reference(space, incident, actor, key)
         await preflight(space, incident, by, RegisterPerson(reference=reference, digest=NO_DIGEST))
-        received = space.now()
+        received = await space.now_of(incident)
         try:
             stored = await space.vault().put_person(
                 await space.pool(),
@@ -95,7 +95,7 @@ def router(space: Space, base: str) -> APIRouter:
         """All personal data of an incident; each reading is kept with its reason."""
         await _may_read(space, actor, incident)
         vault, pool, found = space.vault(), await space.pool(), list[PersonView]()
-        reader = Reader(actor.seat, reason, space.now(), actor.person)
+        reader = Reader(actor.seat, reason, await space.now_of(incident), actor.person)
         for place in await _places(space, incident):
             for entry in await vault.list_persons(pool, place):
                 if entry.purged is not None:
@@ -130,7 +130,7 @@ def router(space: Space, base: str) -> APIRouter:
         """One person's data; the reading is kept with its reason."""
         await _may_read(space, actor, incident)
         vault, pool = space.vault(), await space.pool()
-        reader = Reader(actor.seat, reason, space.now(), actor.person)
+        reader = Reader(actor.seat, reason, await space.now_of(incident), actor.person)
         for place in await _places(space, incident):
             known = {entry.reference for entry in await vault.list_persons(pool, place)}
             if reference in known:
@@ -174,7 +174,12 @@ def router(space: Space, base: str) -> APIRouter:
                 "已受理但尚未办理，密钥未销毁；请稍后以同一请求编号重试。",
                 "taken but not carried out, no key was destroyed: repeat it with the same key",
             )
-        by = Reader(actor.seat, body.late_reason or "purge-persons", space.now(), actor.person)
+        by = Reader(
+            actor.seat,
+            body.late_reason or "purge-persons",
+            await space.now_of(incident),
+            actor.person,
+        )
         for place in places:
             await vault.purge(pool, place, by, files=body.files)
         return answer

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -129,7 +130,13 @@ def router(space: Space, base: str) -> APIRouter:
         if wants_json(request):
             return view(state, found)
         return HTMLResponse(
-            report_page.page(standing.plan, state, found, space.now(), names=actor.sees_names)
+            report_page.page(
+                standing.plan,
+                state,
+                found,
+                await space.now_of(incident),
+                names=actor.sees_names,
+            )
         )
 
     @made.get(
@@ -151,13 +158,10 @@ def router(space: Space, base: str) -> APIRouter:
             standing = await latest(space, incident, seen)
         else:
             standing = await space.standing(incident, min_seq)
-        page = call_sheet.page(
-            standing.plan,
-            standing.state,
-            space.now(),
-            await space.directory(),
-            _form_of(space, base, actor, standing) if may_call(standing.plan, actor) else None,
-        )
+        now, form = await space.now_of(incident), None
+        if may_call(standing.plan, actor):
+            form = _form_of(space, base, actor, standing, now)
+        page = call_sheet.page(standing.plan, standing.state, now, await space.directory(), form)
         return HTMLResponse(page, headers={"Content-Security-Policy": FORM_CSP})
 
     return made
@@ -174,14 +178,14 @@ def may_call(plan: Plan, actor: Actor) -> bool:
 
 
 def _form_of(
-    space: Space, base: str, actor: Actor, standing: Standing
+    space: Space, base: str, actor: Actor, standing: Standing, now: datetime
 ) -> Callable[[str], str] | None:
     """Where the form of a call to a body is sent; None while links cannot be signed."""
     try:
         links = space.links()
     except Problem:
         return None
-    links, now = replace(links, lifetime=CALL_LIFETIME), space.now()
+    links = replace(links, lifetime=CALL_LIFETIME)
 
     def form(body: str) -> str:
         shown = tuple(n.id for n in standing.state.unanswered if n.recipient == body)

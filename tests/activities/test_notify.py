@@ -348,11 +348,11 @@ async def test_it_lists_its_notices_and_has_links_of_its_contacts_own(pool: Pool
     assert first.link
     assert first.link in first.text.zh
     assert first.link != second.link
-    grant = links.read("acknowledge", first.link.rpartition("/")[2], AT)
+    grant = links.read("acknowledge", first.link.rpartition("/")[2])
     assert (grant.about, grant.body, grant.contact) == (("n1", "n2"), HEALTH, "a")
     assert "2项通知" in first.title.zh
     assert first.delivered
-    assert links.read("delivered", first.delivered.rpartition("/")[2], AT).about == ("n1", "n2")
+    assert links.read("delivered", first.delivered.rpartition("/")[2]).about == ("n1", "n2")
 
 
 async def test_a_template_that_fails_costs_no_notice(pool: Pool) -> None:

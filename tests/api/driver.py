@@ -158,6 +158,6 @@ def key() -> str:
 def _url(path: str) -> str:
     return (
         path
-        if path.startswith(("/api/", "/healthz", "/readyz", "/docs", "/static", "/open"))
+        if path.startswith(("/api/", "/healthz", "/readyz", "/docs", "/static", "/open", "/drill"))
         else BASE + path
     )
