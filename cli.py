@@ -35,13 +35,16 @@ def up(
     temporal_port: Annotated[int, typer.Option(help="Port of the Temporal server.")] = 7233,
     ui_port: Annotated[int, typer.Option(help="Port of the Temporal UI.")] = 8233,
     pg_port: Annotated[int, typer.Option(help="Port of PostgreSQL.")] = 5433,
+    drill_temporal_port: Annotated[
+        int, typer.Option(help="Port of the drills' own Temporal server; 0 for any.")
+    ] = 0,
 ) -> None:
     """Run the whole stack on this machine until Ctrl-C: PostgreSQL, Temporal, worker, API."""
     # Only here: no other command needs the servers.
     from embedded.stack import Options
     from embedded.up import up as run
 
-    status = run(Options(data, api_port, temporal_port, ui_port, pg_port))
+    status = run(Options(data, api_port, temporal_port, ui_port, pg_port, drill_temporal_port))
     # The SDK's runtime may not survive the interpreter's finalisation.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from temporalio.service import RPCError
 
 from activities.outward.providers import channels_of
 from embedded import binaries, ports, processes
@@ -21,15 +22,16 @@ from embedded.folder import DataFolder
 from embedded.migrations import migrate
 from embedded.postgres import APPLICATION, MIGRATOR, Postgres
 from embedded.problem import Problem
-from embedded.supervisor import Program, Report, Supervisor
+from embedded.supervisor import Program, Ready, Report, Supervisor
 from embedded.temporal import (
+    TIME_SKIPPING,
     Temporal,
     ensure_namespace,
     ensure_search_attributes,
     set_current_version,
 )
 from embedded.user import server_user
-from settings import ROOT, Settings, build_id
+from settings import DRILL, ROOT, Settings, build_id
 from store.credentials import load_digests, put_digests, revoke
 from store.plans import PlanError, load_plan
 from store.pool import open_pool
@@ -48,10 +50,14 @@ class Options:
     temporal_port: int = 7233
     ui_port: int = 8233
     pg_port: int = 5433
+    drill_temporal_port: int = 0
 
 
 class Stack:
-    """PostgreSQL, Temporal, worker, API and watchdog on one data folder.
+    """PostgreSQL, Temporal, worker, API and watchdog on one data folder, and the drill space.
+
+    The drill space has a Temporal server and a worker of its own. They are started last and kept
+    running for ever; whatever becomes of them, the others go on.
 
     ``report`` is called with the name of a part and what happened to it. ``start`` and
     ``stop`` run within one event loop, in the main thread: the kernel ties the children's
@@ -68,7 +74,7 @@ class Stack:
         self.ui_port = 0
 
     async def start(self) -> None:
-        """Start everything; returns when the API answers.
+        """Start everything; returns when the API answers. The drill space comes after that.
 
         Raises ``Problem`` when something cannot be started; ``stop`` is to be called then too.
         """
@@ -87,6 +93,10 @@ class Stack:
                 "the Temporal UI": ("--ui-port", self._options.ui_port),
                 "the API": ("--api-port", self._options.api_port),
                 "the watchdog": ("", 0),
+                "the Temporal server of drills": (
+                    "--drill-temporal-port",
+                    self._options.drill_temporal_port,
+                ),
             }
         )
         self.api_port, self.ui_port = chosen["the API"], chosen["the Temporal UI"]
@@ -100,16 +110,32 @@ class Stack:
             ui_port=self.ui_port,
         )
         temporal.check()
+        drill = Temporal(
+            found.temporal,
+            chosen["the Temporal server of drills"],
+            DRILL,
+            database=folder.temporal(DRILL),
+            dynamic_config=TIME_SKIPPING,
+            name="temporal-drill",
+        )
         # Up to here nothing was started, and nothing but the lock was touched.
         supervisor = self._supervisor = Supervisor(folder.run, self._report)
         await self._start_postgres(supervisor, postgres, found.dbmate, config.space)
         url = postgres.url(APPLICATION, space=config.space)
         await self._store_credentials(url, config.space, seats)
+        prepared = partial(self._drill_record, found.dbmate, seats)
+        # Before the API reads which tokens are good. What fails is reported when it is tried again.
+        with contextlib.suppress(Exception):
+            await prepared()
         await self._start_temporal(supervisor, temporal)
         env = self._environment(config, url, temporal.address, vault_key)
+        env["YAOAN_DRILL_ADDRESS"] = drill.address
+        env["YAOAN_DRILL_NAMESPACE"] = DRILL
+        env["YAOAN_DRILL_DATABASE_URL"] = postgres.url(APPLICATION, space=DRILL)
         await self._start_worker(supervisor, temporal, env, config.task_queue)
         await self._start_api(supervisor, env)
         await self._start_watchdog(supervisor, env, chosen["the watchdog"])
+        self._start_drill(supervisor, drill, prepared, env)
 
     async def broken(self) -> None:
         """Wait until a part has died too often; raises ``Problem`` then."""
@@ -117,7 +143,7 @@ class Stack:
         await asyncio.shield(self._supervisor.failed)
 
     async def stop(self) -> None:
-        """End everything, the watchdog first and PostgreSQL last."""
+        """End everything, the drill space first and PostgreSQL last."""
         if self._supervisor is not None:
             await self._supervisor.stop()
         if self._postgres is not None:
@@ -132,7 +158,9 @@ class Stack:
             self._supervisor.hurry()
 
     def pid(self, name: str) -> int | None:
-        """The process id of ``postgresql``, ``temporal``, ``worker``, ``api``, ``watchdog``."""
+        """The process id of ``postgresql``, ``temporal``, ``worker``, ``api``, ``watchdog``,
+        ``temporal-drill``, ``worker-drill``.
+        """
         return self._supervisor.pid(name) if self._supervisor is not None else None
 
     def _make_postgres(self, found: binaries.Binaries, port: int) -> Postgres:
@@ -151,7 +179,7 @@ class Stack:
             self._report("postgresql", "made its files")
         program = server.program(folder.log("postgresql"))
         await supervisor.start(program, server.ready, START_SECONDS)
-        await server.prepare([space])
+        await server.prepare([space, DRILL])
         self._report("postgresql", f"started on {server.address}")
         await migrate(dbmate, server.url(MIGRATOR, space=space), space, folder.log("migrations"))
         self._report("migrations", "applied")
@@ -216,6 +244,53 @@ class Stack:
         await supervisor.start(program, partial(_answers, address), START_SECONDS)
         self._report("watchdog", f"started, metrics on {address}")
 
+    def _start_drill(
+        self, supervisor: Supervisor, server: Temporal, prepared: Ready, env: Mapping[str, str]
+    ) -> None:
+        """The drill space: nobody waits for it, and its failures are its own."""
+
+        async def serves() -> None:
+            # Again with each start, for all of it does nothing the second time.
+            server.check()
+            await prepared()
+            await server.ready()
+            client = await server.connect()
+            await ensure_namespace(client)
+            await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
+
+        async def works() -> None:
+            while True:
+                with contextlib.suppress(Problem, RPCError, RuntimeError):
+                    client = await server.connect()
+                    await set_current_version(client, DEPLOYMENT, build_id(), [DRILL], 3.0)
+                    return
+                await asyncio.sleep(0.25)
+
+        supervisor.maintain(
+            server.program(self.folder.log("temporal-drill")), serves, START_SECONDS
+        )
+        own = {
+            name: value
+            for name, value in env.items()
+            # What an exercise must not use it need not know.
+            if not name.startswith(("YAOAN_CHANNELS", "YAOAN_SMTP_", "YAOAN_DRILL_"))
+        } | {
+            "YAOAN_SPACE": DRILL,
+            "YAOAN_TASK_QUEUE": DRILL,
+            "YAOAN_DATABASE_URL": env["YAOAN_DRILL_DATABASE_URL"],
+            "TEMPORAL_ADDRESS": server.address,
+            "TEMPORAL_NAMESPACE": DRILL,
+        }
+        worker = self._python("worker-drill", "worker", own, 20.0)
+        supervisor.maintain(worker, works, START_SECONDS)
+
+    async def _drill_record(self, dbmate: Path, seats: list[tuple[str, str]]) -> None:
+        """The schema of drills, migrated, with the tokens of the live space."""
+        assert self._postgres is not None  # noqa: S101 - called after start
+        server, log = self._postgres, self.folder.logs / "migrations.log"
+        await migrate(dbmate, server.url(MIGRATOR, space=DRILL), DRILL, log)
+        await self._store_credentials(server.url(APPLICATION, space=DRILL), DRILL, seats)
+
     def _python(
         self, name: str, module: str, env: Mapping[str, str], stop_seconds: float, *arguments: str
     ) -> Program:
@@ -276,6 +351,11 @@ def _settings() -> Settings:
             name = "_".join(str(part) for part in fault["loc"][:1]).upper()
             first = [f"YAOAN_{name}: {fault['msg']}"]
         raise Problem(f"A setting in the environment is wrong: {first[0]}.") from None
+    if config.space == DRILL:
+        raise Problem(
+            f"YAOAN_SPACE={DRILL} names the space of exercises, which is there beside the real "
+            "one: leave YAOAN_SPACE away."
+        )
     try:
         channels_of(config)
     except ValueError as error:

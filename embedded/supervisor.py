@@ -139,6 +139,17 @@ class Supervisor:
         self._keepers[program.name] = keeper
         return child
 
+    def maintain(self, program: Program, ready: Ready, seconds: float) -> None:
+        """Run a child that nothing else stands on: at once, and again for ever.
+
+        However it fails, it is reported and tried again, ever more seldom, and takes nobody with
+        it; ``failed`` knows nothing of it. ``ready`` and ``seconds`` are as for ``start``.
+        """
+        child = Child(program, self._records)
+        self._children.append(child)
+        maintaining = self._maintain(child, ready, seconds)
+        self._keepers[program.name] = asyncio.create_task(maintaining)
+
     async def stop(self) -> None:
         """End all children, last-started first; returns when none is left."""
         for child in reversed(self._children):
@@ -226,6 +237,30 @@ class Supervisor:
                     return
             else:
                 self._report(name, "runs again")
+
+    async def _maintain(self, child: Child, ready: Ready, seconds: float) -> None:
+        """Start the child whenever it does not run; the pause grows as long as the window."""
+        patience = self._patience
+        pause, runs = patience.first_pause, "runs"
+        while True:
+            begun = time.monotonic()
+            try:
+                await child.start()
+                ended = asyncio.ensure_future(child.ended())
+                await self._until_ready(child, ended, ready, seconds)
+                self._report(child.program.name, runs)
+                runs = "runs again"
+                how = f"ended ({describe(await ended)})"
+            except Exception as error:  # whatever it is, the others go on
+                how = f"cannot be used: {error}"
+                child.signal(signal.SIGKILL)
+                if child.pid is not None:
+                    await child.ended()
+            if time.monotonic() - begun > patience.window:
+                pause = patience.first_pause
+            self._report(child.program.name, f"{how}; starting it again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, patience.window)
 
     def _unkept(self, keeper: asyncio.Task[None]) -> None:
         """A child that nobody keeps any more must not go unnoticed."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from embedded import ports
 from embedded.problem import Problem
 from embedded.stack import Options, Stack
+from settings import DRILL
 
 BEIJING = timezone(timedelta(hours=8))
 SAME_REQUEST_SECONDS = 0.5
@@ -64,6 +65,7 @@ async def _work(stack: Stack) -> None:
     base = f"http://{ports.HOST}:{stack.api_port}"
     report("api", f"{base}/api/v1")
     report("openapi", f"{base}/docs")
+    report("drill", f"{base}/{DRILL}/api/v1")
     report("temporal ui", f"http://{ports.HOST}:{stack.ui_port}")
     report("credentials", str(stack.folder.credentials))
     report("yaoan", "ready; Ctrl-C to stop")
@@ -75,4 +77,4 @@ def report(name: str, event: str) -> None:
     now = datetime.now(BEIJING).strftime("%H:%M:%S")
     # Whoever read our lines may be gone; the stack goes on.
     with contextlib.suppress(OSError):
-        print(f"{now}  {name:<12}{event}", flush=True)
+        print(f"{now}  {name:<11} {event}", flush=True)

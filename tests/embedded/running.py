@@ -17,6 +17,7 @@ import psutil
 
 YAOAN = Path(sys.executable).with_name("yaoan")
 PARTS = ["postgresql", "temporal", "worker", "api", "watchdog"]
+DRILL_PARTS = ["temporal-drill", "worker-drill"]
 ANY_PORTS = ["--api-port", "0", "--temporal-port", "0", "--ui-port", "0", "--pg-port", "0"]
 
 
@@ -66,6 +67,14 @@ class Running:
     def ready(self) -> "Running":
         """Wait until everything runs."""
         self.said("ready; Ctrl-C to stop")
+        return self
+
+    def drilling(self) -> "Running":
+        """Wait until the drill space runs as well, which comes after the others."""
+        for part in DRILL_PARTS:
+            words = f"{part} runs"
+            if not any(words in line for line in self.lines):
+                self.said(words)
         return self
 
     @property

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -55,6 +56,49 @@ async def at_work(path: Path) -> None:
     while not path.exists():
         await asyncio.sleep(0.01)
     path.unlink()
+
+
+async def test_a_lesser_part_that_fails_for_ever_takes_nobody_with_it(tmp_path: Path) -> None:
+    events = Events()
+    hasty = Patience(first_pause=0.01, longest_pause=0.01, deaths=1, window=0.02)
+    supervisor = Supervisor(tmp_path, events, hasty)
+    await supervisor.start(program(tmp_path, STEADY), lambda: at_work(tmp_path / "dummy.ready"), 20)
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def odd() -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    # It dies, it never gets ready, its readiness fails in a way of its own, it is not there.
+    supervisor.maintain(program(tmp_path, HOPELESS, "hopeless"), never, 20)
+    supervisor.maintain(program(tmp_path, STEADY, "slow"), never, 0.05)
+    supervisor.maintain(program(tmp_path, STEADY, "odd"), odd, 20)
+    lost = program(tmp_path, STEADY, "lost")
+    supervisor.maintain(replace(lost, log=tmp_path / "nowhere" / "log"), never, 20)
+    for words in ("no such county", "slow was not ready within", "nobody foresaw", "No such file"):
+        await events.said(words, times=3)
+    assert not supervisor.failed.done()
+    assert supervisor.pid("dummy") is not None
+    assert ("dummy", "runs again") not in events
+    await supervisor.stop()
+    assert list(tmp_path.glob("*.json")) == []
+
+
+async def test_a_lesser_part_comes_back_and_is_ended_first(tmp_path: Path) -> None:
+    events = Events()
+    supervisor = Supervisor(tmp_path, events)
+    await supervisor.start(program(tmp_path, STEADY), lambda: at_work(tmp_path / "dummy.ready"), 20)
+    lesser = program(tmp_path, STEADY, "lesser")
+    supervisor.maintain(lesser, lambda: at_work(tmp_path / "lesser.ready"), 20)
+    await events.said("runs")
+    first = supervisor.pid("lesser")
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await events.said("runs again")
+    assert supervisor.pid("lesser") not in (None, first)
+    await supervisor.stop()
+    assert [name for name, event in events if event == "stopped"] == ["lesser", "dummy"]
 
 
 async def test_restarts_what_was_killed_and_ends_it_in_the_end(tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ from embedded.postgres import Postgres
 from embedded.problem import Problem
 from embedded.stack import Options, Stack
 from embedded.user import server_user
-from tests.embedded.running import ANY_PORTS, PARTS, YAOAN, Running
+from tests.embedded.running import ANY_PORTS, DRILL_PARTS, PARTS, YAOAN, Running
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack that several tests look at, none of which stops it."""
     with Running(tmp_path_factory.mktemp("office") / "data") as stack:
-        yield stack.ready()
+        yield stack.ready().drilling()
         assert stack.stop() == 0
 
 
@@ -108,21 +108,62 @@ def test_a_second_one_on_the_same_folder_is_refused(running: Running) -> None:
 
 
 def test_a_part_that_is_killed_comes_back(running: Running) -> None:
-    for name in PARTS:
+    for name in PARTS + DRILL_PARTS:
         killed = running.child(name)
         killed.kill()
-        running.said(f"{name:<12}ended (SIGKILL); starting it again")
-        running.said(f"{name:<12}runs again")
+        running.said(f"{name:<11} ended (SIGKILL); starting it again")
+        running.said(f"{name:<11} runs again")
         assert running.child(name).pid != killed.pid
     assert running.get("/readyz").is_success
+    assert running.get("/drill/readyz").is_success
+
+
+def test_what_a_drill_need_not_know_it_is_not_told(tmp_path: Path) -> None:
+    mail = '{"group": {"kind": "smtp", "host": "mail.invalid", "password": "of-the-mail-server"}}'
+    with Running(tmp_path / "data", YAOAN_CHANNELS=mail, YAOAN_SMTP_HOST="mail.invalid") as stack:
+        stack.ready().drilling()
+        live, drill = stack.child("worker").environ(), stack.child("worker-drill").environ()
+        assert stack.stop() == 0
+    assert live["YAOAN_CHANNELS"] == mail
+    assert (live["YAOAN_SPACE"], drill["YAOAN_SPACE"]) == ("incidents", "drill")
+    assert live["TEMPORAL_ADDRESS"] != drill["TEMPORAL_ADDRESS"]
+    assert not [name for name in drill if name.startswith(("YAOAN_CHANNELS", "YAOAN_SMTP"))]
+
+
+def test_a_drill_server_that_cannot_run_takes_nobody_with_it(
+    tmp_path: Path, run: Callable[[Path], Running]
+) -> None:
+    folder = DataFolder(tmp_path / "data")
+    folder.open()
+    folder.close()
+    damaged = folder.temporal("drill")
+    damaged.write_bytes(b"SQLite format 3\0" + b"\xff" * 8176)
+    stack = run(folder.root).ready()
+    # More deaths than any other part is allowed, before and after it goes on.
+    for _ in range(3):
+        said = stack.said("temporal-drill cannot be used")
+        assert "starting it again in" in said
+        assert str(damaged) in said or str(folder.logs / "temporal-drill.log") in said
+    duty = stack.token("duty")
+    assert stack.post("/api/v1/incidents", duty, "a-real-one", INTAKE).status_code == 201
+    ready = stack.get("/readyz")
+    assert ready.is_success
+    assert ready.json()["drill"]["temporal"] == "unavailable"
+    assert stack.get("/drill/readyz").status_code == 503
+    assert stack.process.poll() is None
+    assert stack.stop() == 0
 
 
 def test_carries_on_after_ctrl_c_and_after_a_kill(
     tmp_path: Path, run: Callable[[Path], Running]
 ) -> None:
     data = tmp_path / "data"
-    first = run(data).ready()
+    first = run(data).ready().drilling()
     duty = first.token("duty")
+    drilled = first.post("/drill/api/v1/incidents", duty, "first-drill", INTAKE)
+    assert drilled.status_code == 201, drilled.text
+    drill = f"/drill/api/v1/incidents/{drilled.json()['incident']}"
+    assert first.get(f"{drill}?min_seq=1", duty).is_success
     taken = first.post("/api/v1/incidents", duty, "first-call", INTAKE)
     assert taken.status_code == 201, taken.text
     incident = taken.json()["incident"]
@@ -133,7 +174,8 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(
     assert first.stop(signal.SIGINT) == 0
     assert not any("killed" in line for line in first.lines)
     stopped = [line.split()[1] for line in first.lines if line.endswith("stopped")]
-    assert stopped == ["watchdog", "api", "worker", "temporal", "postgresql"]
+    assert stopped[:2] == ["worker-drill", "temporal-drill"]
+    assert stopped[2:] == ["watchdog", "api", "worker", "temporal", "postgresql"]
     assert not any(process.is_running() for process in below)
     assert list((data / "run").glob("*.json")) == []
 
@@ -142,6 +184,8 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(
     seen = second.get(f"/api/v1/incidents/{incident}/events", duty)
     assert seen.is_success
     assert seen.json()["items"]
+    again = second.get(drill, duty)
+    assert again.json()["state"]["incident"] == drilled.json()["incident"]
     below = second.children()
     second.stop(signal.SIGKILL)
     _, alive = psutil.wait_procs(below, timeout=20)
@@ -149,7 +193,9 @@ def test_carries_on_after_ctrl_c_and_after_a_kill(
 
     (data / "credentials.json").unlink()
     third = run(data).ready()
-    assert third.get("/api/v1/incidents", duty).status_code == 401
+    third.drilling()
+    for base in ("/api/v1", "/drill/api/v1"):
+        assert third.get(f"{base}/incidents", duty).status_code == 401
     duty = third.token("duty")
     assert third.get("/readyz").is_success
     again = third.get(f"/api/v1/incidents/{incident}/events", duty)
@@ -273,6 +319,13 @@ async def test_a_channel_that_cannot_work_is_named_before_anything_starts(
 ) -> None:
     monkeypatch.setenv("YAOAN_CHANNELS", '{"group": {"kind": "apprise", "url": "nowhere"}}')
     assert "group.url" in await refused(tmp_path)
+
+
+async def test_the_space_of_drills_is_not_served_as_the_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YAOAN_SPACE", "drill")
+    assert "YAOAN_SPACE=drill names the space of exercises" in await refused(tmp_path)
 
 
 async def test_a_wrong_plan_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
