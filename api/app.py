@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, get_args
+from urllib.parse import unquote
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -160,7 +161,12 @@ def without_secrets(record: logging.LogRecord) -> bool:
     """
     if isinstance(record.args, tuple) and len(record.args) == 5:
         client, method, path, *rest = record.args
-        record.args = (client, method, TOKEN.sub(r"\1…", str(path).partition("?")[0]), *rest)
+        record.args = (
+            client,
+            method,
+            TOKEN.sub(r"\1…", unquote(str(path).partition("?")[0])),
+            *rest,
+        )
     return True
 
 

@@ -137,6 +137,9 @@ def next_moments(plan: Plan, state: State, now: datetime) -> dict[str, datetime]
     daily = {level for duty in plan.obligations if duty.basis == "day" for level in duty.levels}
     if any(period.until is None and period.level in daily for period in state.held):
         moments[DAY_TURN] = day_start(beijing_day(now) + timedelta(days=1))
-    if messages := outbox.next_moments(plan, state).values():
+    messages = [*outbox.next_moments(plan, state).values()]
+    if (rise := outbox.next_rise(plan, state)) is not None:
+        messages.append(rise)
+    if messages:
         moments[MESSAGE] = min(messages)
     return moments

@@ -48,7 +48,7 @@ AT_ONCE: dict[Lane, int] = {"journal": 1, "notice": 5, "message": 10, "merge": 1
 
 DRAIN = timedelta(seconds=10)
 """How long a run that is about to be continued waits for its activities."""
-SENDING = timedelta(seconds=30)
+SENDING = timedelta(seconds=90)
 """The same while messages are on their way: what left twice cannot be called back."""
 
 

@@ -72,7 +72,7 @@ def calls(
             recipient=plan.body_by_id[recipient].name.zh,
             upward=_upward(plan, recipient),
             owed=tuple(_owed(plan, clock, now, numbered) for clock in by_recipient[recipient]),
-            notices=tuple(n for n in state.unanswered if n.recipient == recipient)
+            notices=tuple(n for n in state.to_be_read if n.recipient == recipient)
             if recipient in wanted
             else (),
         )

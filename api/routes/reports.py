@@ -188,7 +188,7 @@ def _form_of(
     links = replace(links, lifetime=CALL_LIFETIME)
 
     def form(body: str) -> str:
-        shown = tuple(n.id for n in standing.state.unanswered if n.recipient == body)
+        shown = tuple(n.id for n in standing.state.to_be_read if n.recipient == body)
         who = {"seat": actor.seat, "person": actor.person}
         incident = standing.state.incident
         url = links.url("call", space.name, incident, shown, body, now, **who)

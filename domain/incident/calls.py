@@ -6,7 +6,7 @@ from domain.base import Refusal, beijing_day
 from domain.deeds import reached
 from domain.duties import REPORTER
 from domain.incident.commands import GiveReport, RecordCall, SubmitReport
-from domain.incident.entries import Clock, Delivery, Report
+from domain.incident.entries import Clock, Delivery, Notice, Report
 from domain.incident.events import CallMade, CallWanted
 from domain.incident.record import Event
 from domain.incident.reports import ACTIVE, give_report, submit_report
@@ -48,10 +48,8 @@ def record_call(ctx: Context, command: RecordCall) -> Sequence[Fact]:
     theirs = reached(ctx.plan, body)
     heard = [
         notice.id
-        for notice in ctx.state.unanswered
-        # What came up after the call was not read out in it.
-        if notice.recipient in theirs and notice.queued_at <= ctx.occurred + CLOCK_SKEW
-        if command.notices is None or notice.id in command.notices
+        for notice in ctx.state.to_be_read
+        if notice.recipient in theirs and _read_out(ctx, command, notice)
     ]
     made = CallMade(
         recipient=body,
@@ -60,6 +58,13 @@ def record_call(ctx: Context, command: RecordCall) -> Sequence[Fact]:
         notices=tuple(sorted(heard)) if command.answered else (),
     )
     return [*facts, Fact(made, clause)]
+
+
+def _read_out(ctx: Context, command: RecordCall, notice: Notice) -> bool:
+    """Whether ``notice`` was read out: what came up after the call was not."""
+    if command.notices is None:
+        return notice.queued_at <= ctx.occurred
+    return notice.id in command.notices and notice.queued_at <= ctx.occurred + CLOCK_SKEW
 
 
 @evolves(CallMade)

@@ -338,11 +338,16 @@ class Notice(Model):
     """Whether it asks for an answer; parts of a series do not (Escalation.once)."""
     climbed: int = 0
     """How many times it has gone out: rungs of its ladder, then repetitions of the last."""
-    held_until: Moment | None = None
-    """Everybody who was to be told has quiet hours until then; the step is still to be taken."""
+    climbs_from: Moment | None = None
+    """Quiet hours held it back until then: there its ladder begins anew."""
     ended: Literal["stopped", "settled"] | None = None
     """Pursued no more without an answer: by a recorded stop, or since its matter is over."""
     reason: str | None = None
+
+    @property
+    def base(self) -> Moment:
+        """From when on its ladder counts."""
+        return self.climbs_from or self.queued_at
 
     @property
     def open(self) -> bool:

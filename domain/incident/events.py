@@ -256,6 +256,8 @@ class MessageSent(Payload):
     delivered: bool = False
     held_until: Moment | None = None
     """Nobody but the inbox was told: quiet hours, which end then."""
+    phone_only: bool = False
+    """Nobody but the inbox was told: a telephone alone may reach the body."""
 
 
 class MessageFailed(Payload):

@@ -132,6 +132,11 @@ def _wanted(plan: Plan, state: State, event: Event) -> Iterator[tuple[str, str, 
             for notice in (state.notices[ref] for ref in event.data["notices"]):
                 if notice.recipient == plan.duty and notice.subject not in outbox.ABOUT_NOTICES:
                     yield plan.office, "failed", notice.id, notice.statutory
+        case "message.sent" if event.data.get("phone_only"):
+            # The same for what lies in its inbox alone and is told only once.
+            for notice in (state.notices[ref] for ref in event.data["notices"]):
+                if notice.recipient == plan.duty and notice.statutory and not notice.pursued:
+                    yield plan.office, "failed", notice.id, True
         case "call.wanted":
             for ref in event.data["call"]["notices"]:
                 yield plan.duty, "call", ref, state.notices[ref].statutory

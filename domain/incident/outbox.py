@@ -55,9 +55,7 @@ def next_step(plan: Plan, notice: Notice) -> datetime | None:
     """When ``notice`` goes out next, the gathering apart; None if never again."""
     if not notice.open or (notice.climbed and not notice.pursued):
         return None
-    at = step_at(ladder_of(plan, notice), notice.queued_at, notice.climbed)
-    held = notice.held_until
-    return at if at is None or held is None else max(at, held)
+    return step_at(ladder_of(plan, notice), notice.base, notice.climbed)
 
 
 def _gather(plan: Plan) -> timedelta:
@@ -85,7 +83,7 @@ def next_moments(plan: Plan, state: State) -> dict[str, datetime]:
     for body, waiting in _waiting(plan, state).items():
         # What is not urgent waits a little for what else may come.
         patient = (
-            at if notice.statutory or notice.climbed or notice.held_until else at + gather
+            at if notice.statutory or notice.climbed or notice.climbs_from else at + gather
             for notice, at in waiting
         )
         moment = min(patient)
@@ -125,7 +123,7 @@ def _steps(plan: Plan, notice: Notice, now: datetime) -> range:
     """The steps that are due: several when nobody worked meanwhile, and nobody is left out."""
     ladder, last = ladder_of(plan, notice), notice.climbed
     while notice.pursued:
-        at = step_at(ladder, notice.queued_at, last + 1)
+        at = step_at(ladder, notice.base, last + 1)
         if at is None or at > now:
             break
         last += 1
@@ -134,25 +132,46 @@ def _steps(plan: Plan, notice: Notice, now: datetime) -> range:
 
 def unanswered_by(plan: Plan, state: State, now: datetime) -> Iterator[Notice]:
     """The notices of which the command office hears now that nobody answers them."""
-    told = {
-        ref for n in state.notices.values() if n.subject == "unanswered" for ref in n.ref.split()
-    }
-    for notice, rungs in _risen(plan, state, now):
-        hears = any(rung.office for rung in rungs) and notice.recipient != plan.office
-        if hears and notice.id not in told:
+    for notice, at in _office_hears(plan, state):
+        if at <= now:
             yield notice
 
 
 def calls_wanted(plan: Plan, state: State, now: datetime) -> list[Fact]:
     """The telephone calls that are due now, one for each body."""
     bodies: dict[str, list[str]] = {}
-    for notice, rungs in _risen(plan, state, now):
-        if any(rung.phone for rung in rungs):
+    for notice, at in _called(plan, state):
+        if at <= now:
             bodies.setdefault(notice.recipient, []).append(notice.id)
     facts: list[Fact] = []
     for body, notices in bodies.items():
         facts += call(plan, state, body, notices, "unanswered", now, len(facts))
     return facts
+
+
+def next_rise(plan: Plan, state: State) -> datetime | None:
+    """When somebody beside the body hears next that it does not answer; None if never.
+
+    Apart from the messages, which may be on their way for long.
+    """
+    moments = (at for _, at in (*_office_hears(plan, state), *_called(plan, state)))
+    return min(moments, default=None)
+
+
+def _office_hears(plan: Plan, state: State) -> Iterator[tuple[Notice, datetime]]:
+    told = {
+        ref for n in state.notices.values() if n.subject == "unanswered" for ref in n.ref.split()
+    }
+    for notice, rung in _rungs(plan, state):
+        if rung.office and notice.recipient != plan.office and notice.id not in told:
+            yield notice, notice.base + rung.after
+
+
+def _called(plan: Plan, state: State) -> Iterator[tuple[Notice, datetime]]:
+    called = {notice for known in state.calls.values() for notice in known.notices}
+    for notice, rung in _rungs(plan, state):
+        if rung.phone and notice.recipient != plan.duty and notice.id not in called:
+            yield notice, notice.base + rung.after
 
 
 def call(
@@ -188,17 +207,13 @@ def call(
     return [Fact(CallWanted(call=wanted), clause_of(plan), now)]
 
 
-def _risen(plan: Plan, state: State, now: datetime) -> Iterator[tuple[Notice, list[Rung]]]:
-    """The unanswered notices with every rung that they have reached by ``now``."""
-    if plan.escalation is None:
-        return
-    for notice in state.unanswered:
-        held = notice.held_until is not None and notice.held_until > now
-        if notice.subject in ABOUT_NOTICES or held:
-            # Who has quiet hours is not to be woken by a call either.
-            continue
-        ladder = ladder_of(plan, notice)
-        yield notice, [rung for rung in ladder.rungs if notice.queued_at + rung.after <= now]
+def _rungs(plan: Plan, state: State) -> Iterator[tuple[Notice, Rung]]:
+    """Every rung of the unanswered notices; who has quiet hours is not to be called either."""
+    if plan.escalation is not None:
+        for notice in state.unanswered:
+            if notice.subject not in ABOUT_NOTICES:
+                for rung in ladder_of(plan, notice).rungs:
+                    yield notice, rung
 
 
 def settled(plan: Plan, state: State, now: datetime) -> list[Fact]:

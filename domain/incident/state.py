@@ -166,6 +166,14 @@ class State(Model):
         return tuple(n for n in self.notices.values() if n.unanswered)
 
     @property
+    def to_be_read(self) -> tuple[Notice, ...]:
+        """What a call reads out: what is unanswered, and what a call was asked for about."""
+        called = {notice for call in self.calls.values() for notice in call.notices}
+        if not self.pursues:
+            return ()
+        return tuple(n for n in self.notices.values() if n.open and (n.pursued or n.id in called))
+
+    @property
     def open_calls(self) -> tuple[Call, ...]:
         """The calls that the duty seat has still to make: something in them is unanswered."""
         return tuple(

@@ -98,15 +98,17 @@ def message_outcome(ctx: Context, command: MessageOutcome) -> Sequence[Fact]:
         contacts=command.contacts,
         delivered=command.delivered,
         held_until=command.held_until,
+        phone_only=command.phone_only,
     )
-    if not command.channels:
+    held = command.held_until is not None
+    if not command.channels and not held:
         fact = MessageFailed(
             message=message.id,
             notices=tuple(message.notices),
             failure=command.failure or "not accepted",
         )
     facts = [Fact(fact, clause, ctx.now)]
-    if command.phone_only or not command.channels:
+    if command.phone_only or not (command.channels or held):
         unheard = [n for n in message.notices if _to_be_heard(ctx.state.notices[n])]
         reason = "phone_only" if command.phone_only else "failed"
         facts += outbox.call(
@@ -128,15 +130,11 @@ def _(state: State, event: Event, p: MessageSent) -> State:
     def sent(notice: Notice) -> Notice:
         update: dict[str, object] = {
             "channels": tuple(dict.fromkeys((*notice.channels, *p.channels))),
-            "held_until": p.held_until,
         }
-        if notice.accepted_at is None:
-            update |= {"status": "posted"}
-            if outside:
-                update |= _accepted(event)
+        if notice.accepted_at is None and p.channels:
+            update |= _accepted(event) if outside else {"status": "posted"}
         if p.held_until is not None:
-            # Nobody was told: once that may be, everybody is whom the rungs since then name.
-            update |= {"climbed": 0}
+            update |= {"climbed": 0, "climbs_from": p.held_until}
         if p.delivered and notice.delivered_at is None:
             update |= {"delivered_at": event.occurred}
         return notice.model_copy(update=update)

@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from api.pages.call_sheet import calls
 from domain.incident.commands import (
     AcknowledgeNotice,
+    RecordCall,
     ReleasePack,
 )
 from domain.incident.envelope import Envelope
@@ -158,26 +160,47 @@ def test_who_has_quiet_hours_is_told_when_they_end_and_not_telephoned_before() -
 
     story.at("2026-10-07 07:00")
     _, morning = about(story, task)
-    assert morning.contacts == ("duty_phone", "duty_officer", "deputy", "leader")
+    assert morning.contacts == ("duty_phone", "duty_officer"), "the ladder begins anew"
+    assert not [c for c in story.state.open_calls if c.recipient == "county-police"]
+    passing(sent(story), hours=2, minutes=1)
     assert [c for c in story.state.open_calls if c.recipient == "county-police"]
 
 
-def test_who_is_held_up_twice_loses_nobody_who_was_to_be_told() -> None:
+def test_who_is_held_up_twice_is_told_from_the_first_rung_on() -> None:
     story = sent(Story(at="21:58").intake()).acknowledge_all().graded("IV").activate()
     sent(story.pass_time(minutes=1)).acknowledge_all()
     story.release("response-iv", groups=["stability"])
     (task,) = story.notices("county-police", "tasks")
     held(story.pass_time(minutes=1), "2026-10-07 07:00")
     held(story.at("2026-10-07 07:00"), "2026-10-07 08:00")
-    story.at("2026-10-07 08:00")
-    assert about(story, task)[-1].contacts == ("duty_phone", "duty_officer", "deputy", "leader")
+    sent(story.at("2026-10-07 08:00"))
+    assert about(story, task)[-1].notices[task.id] == 0
+    passing(story, minutes=31)
+    assert about(story, task)[-1].notices[task.id] == 1
+    silent = {ref for n in story.notices(OFFICE, "unanswered") for ref in n.ref.split()}
+    assert task.id not in silent
+
+
+def test_quiet_hours_without_an_inbox_call_nobody_either() -> None:
+    """PostgreSQL is down as well, so that not even the inbox took it."""
+    story = sent(Story(at="21:58").intake()).acknowledge_all().graded("IV").activate()
+    sent(story.pass_time(minutes=1)).acknowledge_all()
+    story.release("response-iv", groups=["stability"])
+    (task,) = story.notices("county-police", "tasks")
+    story.pass_time(minutes=1)
+    (message,) = [m.id for m in story.state.messages.values() if task.id in m.notices]
+    until = story.moment("2026-10-07 07:00")
+    story.arrived(message, failure="inbox: PostgreSQL is unavailable", held_until=until)
+    assert story.state.notices[task.id].status == "queued"
+    assert not [c for c in story.state.calls.values() if c.recipient == "county-police"]
+    assert about(story.at(until), task)[-1].at == until
 
 
 def test_a_reminder_that_was_held_is_told_in_the_morning_or_is_over() -> None:
     story = sent(Story(at="21:00").intake()).acknowledge_all()
     story.at("22:00")
     held(story, "2026-10-07 07:00")
-    told = [n for n in story.notices("county-msa", "reminder") if n.held_until]
+    told = [n for n in story.notices("county-msa", "reminder") if n.climbs_from]
     assert told
     assert all(n.climbed == 0 for n in told)
 
@@ -193,6 +216,29 @@ def test_a_statutory_reminder_that_is_lost_falls_to_the_telephone() -> None:
     story.arrived(message, failure="no answer in time")
     (call,) = [c for c in story.state.open_calls if c.recipient == "county-msa"]
     assert reminders[-1].id in call.notices
+
+
+@pytest.mark.clause("3.2.2", "3.2.4")
+def test_the_call_about_a_lost_reminder_ends_with_the_call() -> None:
+    story = sent(Story().intake()).acknowledge_all().at("15:00")
+    reminders = [n for n in story.notices("county-msa", "reminder") if n.statutory]
+    (message,) = [m.id for m in story.state.messages.values() if reminders[-1].id in m.notices]
+    story.arrived(message, channels=("inbox",), phone_only=True)
+    (row,) = [c for c in calls(story.plan, story.state, story.now) if c.body == "county-msa"]
+    assert reminders[-1].id in {n.id for n in row.notices}
+    assert row.due <= story.now
+    story.do(RecordCall(recipient="county-msa", taken_by="值班员"), DUTY)
+    assert not [c for c in story.state.open_calls if c.recipient == "county-msa"]
+
+
+@pytest.mark.clause("3.2.2")
+def test_a_statutory_reminder_that_lies_in_the_duty_seats_inbox_alone_the_office_hears_of() -> None:
+    story = sent(Story().intake()).acknowledge_all().at("15:00")
+    reminders = [n for n in story.notices(DUTY, "reminder") if n.statutory]
+    (message,) = [m.id for m in story.state.messages.values() if reminders[-1].id in m.notices]
+    story.arrived(message, channels=("inbox",), phone_only=True)
+    (news,) = story.notices(OFFICE, "failed")
+    assert reminders[-1].id in news.ref.split()
 
 
 def test_what_went_out_before_has_not_failed_when_its_reminder_does() -> None:
