@@ -213,8 +213,14 @@ async def test_without_a_worker_a_command_is_kept_and_its_outcome_told_later(
         403,
         "no_authority",
     )
-    events = (await api.get(f"/incidents/{incident}/events", params={"limit": 200})).json()
-    types = [event["type"] for event in events["items"]]
+
+    async def recorded() -> list[str] | None:
+        # The incident answers for itself; the record follows.
+        events = (await api.get(f"/incidents/{incident}/events", params={"limit": 200})).json()
+        types = [event["type"] for event in events["items"]]
+        return types if "command.refused" in types else None
+
+    types = await eventually(recorded)
     assert types.count("report.verified") == 1
     assert types.count("command.refused") == 1
     await eventually(lambda: _opened(api, opened.json()["incident"]))
