@@ -3,15 +3,13 @@
 from typing import Any, Final
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.problems import FieldError, Problem, malformed
+from api.forms import FORM, read_form
+from api.problems import FieldError, Problem
 from domain.base import Text
 from domain.sheet import Sheet
 
 CSV: Final = "text/csv"
-FORM: Final = "multipart/form-data"
 TABLE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -74,19 +72,5 @@ async def read_table(request: Request) -> bytes:
             "请以 text/csv 或 multipart/form-data 上传表格。",
             "send the table as text/csv or multipart/form-data",
         )
-    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=10)
-    # Everything stays in memory: the default would put telephone numbers on the disk.
-    parser.spool_max_size = 2**31
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise Problem(
-            400, "bad_multipart", "上传内容格式有误。", "the multipart form is malformed"
-        ) from error
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise malformed([FieldError(field="file", message="a file is required")])
-        return await file.read()
-    finally:
-        await form.close()
+    data, _ = await read_form(request)
+    return data

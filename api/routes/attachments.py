@@ -6,11 +6,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.audit import deny
 from api.deps import MinSeq, dependencies
+from api.forms import FORM, read_form
 from api.intake import Key
 from api.preflight import preflight
 from api.problems import FieldError, Problem, documented, field_errors, malformed
@@ -86,7 +85,7 @@ def router(space: Space, base: str) -> APIRouter:
     ) -> Answer | JSONResponse:
         """Store a photo, scan or recording, then name it in the record by its hash."""
         most = space.settings.attachment_max_bytes
-        data, form = await _read(request, most)
+        data, form = await _read(request)
         by, received = form.attribution(actor), await space.now_of(incident)
         named = Attach(
             sha256=NO_SHA, media_type="-", size=len(data), title=form.title, about=form.about
@@ -161,38 +160,23 @@ def router(space: Space, base: str) -> APIRouter:
     return made
 
 
-async def _read(request: Request, most: int) -> tuple[bytes, AttachForm]:
+async def _read(request: Request) -> tuple[bytes, AttachForm]:
     """The file and what came with it.
 
     Raises:
-        Problem: 400 no multipart form, 413 too large, 422 a field is wrong or missing.
+        Problem: 400 the form is malformed, 415 no form, 422 a field is wrong or missing.
     """
-    if not request.headers.get("Content-Type", "").startswith("multipart/form-data"):
+    if not request.headers.get("Content-Type", "").startswith(FORM):
         raise Problem(
             415,
             "not_multipart",
             "请以 multipart/form-data 上传。",
             "send the file as multipart/form-data",
         )
-    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=10)
-    # Everything stays in memory: the default would put plain text of files on the disk.
-    parser.spool_max_size = most + 1
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise Problem(
-            400, "bad_multipart", "上传内容格式有误。", "the multipart form is malformed"
-        ) from error
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise malformed([FieldError(field="file", message="a file is required")])
-        data = await file.read()
-        if not data:
-            raise malformed([FieldError(field="file", message="the file is empty")])
-        return data, _form({key: value for key, value in form.items() if key != "file"})
-    finally:
-        await form.close()
+    data, fields = await read_form(request)
+    if not data:
+        raise malformed([FieldError(field="file", message="the file is empty")])
+    return data, _form(fields)
 
 
 def _form(given: dict[str, Any]) -> AttachForm:
