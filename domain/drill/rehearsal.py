@@ -8,10 +8,12 @@ At one moment ticks come first, then injects by number, then actions in the orde
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from domain import clocks
 from domain.base import Refusal
-from domain.drill.scenario import Action, After, Expected, Inject, Scenario
+from domain.drill.scenario import Action, Expected, Inject, Scenario
+from domain.drill.schedule import Line, Schedule, lines_of
 from domain.drill.script import Created, ScriptError, commands, created, opening, shows
 from domain.incident import engine
 from domain.incident.envelope import Envelope
@@ -32,6 +34,29 @@ class Surprise:
     """``action 3: decide_activation`` (counted from 1, repeated ones each) or ``inject 7``."""
     at: datetime | None
     what: str
+
+
+def line_name(key: str, line: Line) -> str:
+    """A line as people are told of it."""
+    return key if isinstance(line, Inject) else f"{key}: {line.command}"
+
+
+NEVER_CAME: Final = "never came: what it waits for did not happen in time"
+
+
+def not_opened(incident: str) -> str:
+    """A line comes before the incident that it is about."""
+    return f"the incident {incident!r} has not been opened yet"
+
+
+def nothing_refused(code: str) -> str:
+    """A line that should be refused asked for nothing."""
+    return f"asked nothing, so nothing was refused ({code})"
+
+
+def not_refused(code: str) -> str:
+    """A line that should be refused was not."""
+    return f"was allowed, not refused ({code})"
 
 
 @dataclass
@@ -93,15 +118,8 @@ class _Player:
         self.now = started
         self.end = started + scenario.length
         self.went = Rehearsal(scenario, started)
-        self.lines: list[Inject | Action] = [
-            *sorted(scenario.injects, key=lambda inject: inject.number),
-            *scenario.script(),
-        ]
-        self.due: dict[int, datetime] = {
-            place: started + line.at for place, line in enumerate(self.lines) if line.at is not None
-        }
-        """When each line is to be played, as far as that is known, by its place."""
-        self.waiting = set(range(len(self.lines)))
+        self.lines = lines_of(scenario.injects, scenario.script())
+        self.schedule = Schedule.of(self.lines, started)
         self.names: dict[str, Created] = {}
         self.ticked: dict[str, tuple[datetime, int]] = {}
 
@@ -110,15 +128,15 @@ class _Player:
             self.now = max(self.now, moment)
             for name in self.went.states:
                 self._tick(name)
-            ready = sorted(p for p in self.waiting if p in self.due and self.due[p] <= self.now)
-            for place in ready:
-                self._line(place)
-        for place in sorted(self.waiting):
-            self._surprise(place, None, "never came: what it waits for did not happen in time")
+            for key in self.schedule.ready(self.now):
+                self._line(key)
+        for key in self.schedule.waiting:
+            self._surprise(key, None, NEVER_CAME)
         return self.went
 
     def _moments(self) -> Iterator[datetime]:
-        yield from (self.due[place] for place in self.waiting if place in self.due)
+        if (due := self.schedule.next_due()) is not None:
+            yield due
         for name, state in self.went.states.items():
             spent = self.ticked.get(name) == (self.now, state.seq)
             for moment in clocks.next_moments(self.plan, state, self.now).values():
@@ -132,16 +150,16 @@ class _Player:
             self._commit(name, Envelope(received=self.now, command=Tick()))
             self.ticked[name] = (self.now, self.went.states[name].seq)
 
-    def _line(self, place: int) -> None:
-        self.waiting.discard(place)
-        line = self.lines[place]
+    def _line(self, key: str) -> None:
+        self.schedule = self.schedule.without(key)
+        line = self.lines[key]
         try:
             if isinstance(line, Inject):
                 self._deliver(line)
             else:
-                self._act(place, line)
+                self._act(key, line)
         except ScriptError as error:
-            self._surprise(place, self.now, str(error))
+            self._surprise(key, self.now, str(error))
 
     def _deliver(self, inject: Inject) -> None:
         self.went.delivered[inject.number] = self.now
@@ -154,40 +172,33 @@ class _Player:
             self.went.states[name] = engine.initial(number, self.plan, SPACE)
             self.went.events[name] = []
             self._commit(name, envelope)
-        for place in self.waiting:
-            after = self.lines[place].after
-            if after is not None and after.inject == inject.number:
-                self.due.setdefault(place, self.now + after.by)
+        self.schedule = self.schedule.delivered(self.lines, inject.number, self.now)
 
-    def _act(self, place: int, action: Action) -> None:
+    def _act(self, key: str, action: Action) -> None:
         state = self.went.states.get(action.incident)
         if state is None:
-            raise ScriptError(f"the incident {action.incident!r} has not been opened yet")
-        given = commands(
-            self.plan, state, action, self.names, self.went.started, self.now, f"line-{place}"
-        )
+            raise ScriptError(not_opened(action.incident))
+        given = commands(self.plan, state, action, self.names, self.went.started, self.now, key)
         if action.refused is not None and not given:
-            self._surprise(
-                place, self.now, f"asked nothing, so nothing was refused ({action.refused})"
-            )
+            self._surprise(key, self.now, nothing_refused(action.refused))
         for envelope in given:
             first = self.went.states[action.incident].seq + 1
             try:
                 self._commit(action.incident, envelope)
             except Refusal as refusal:
-                self._refused(place, action, refusal)
+                self._refused(key, action, refusal)
                 continue
             if action.refused is not None:
-                self._surprise(place, self.now, f"was allowed, not refused ({action.refused})")
+                self._surprise(key, self.now, not_refused(action.refused))
             if action.as_ is not None:
                 self.names[action.as_] = created(action.command, first)
 
-    def _refused(self, place: int, action: Action, refusal: Refusal) -> None:
+    def _refused(self, key: str, action: Action, refusal: Refusal) -> None:
         if refusal.code == action.refused:
             what = f"{refusal.code} ({refusal.clause})"
-            self.went.refused.append(Surprise(self._name(place), self.now, what))
+            self.went.refused.append(Surprise(line_name(key, action), self.now, what))
         else:
-            self._surprise(place, self.now, f"refused: {refusal.code}: {refusal}")
+            self._surprise(key, self.now, f"refused: {refusal.code}: {refusal}")
 
     def _commit(self, name: str, envelope: Envelope) -> None:
         """Decide, fold in, and let what was composed reach the inbox."""
@@ -201,22 +212,13 @@ class _Player:
         events = engine.decide(self.plan, state, envelope, self.now)
         self.went.states[name] = engine.apply(state, events)
         self.went.events[name] += events
-        for place in self.waiting - self.due.keys():
-            line = self.lines[place]
-            if isinstance(line, Action) and line.incident != name:
-                continue
-            if line.after is not None and any(_follows(line.after, event) for event in events):
-                self.due[place] = self.now + line.after.by
+        watched = self.schedule.watched(self.lines)
+        seen = {
+            key: self.now
+            for key, watch in watched.items()
+            if any(watch.seen(name, event) for event in events)
+        }
+        self.schedule = self.schedule.happened(self.lines, seen)
 
-    def _surprise(self, place: int, at: datetime | None, what: str) -> None:
-        self.went.surprises.append(Surprise(self._name(place), at, what))
-
-    def _name(self, place: int) -> str:
-        line = self.lines[place]
-        if isinstance(line, Inject):
-            return f"inject {line.number}"
-        return f"action {place - len(self.scenario.injects) + 1}: {line.command}"
-
-
-def _follows(after: After, event: Event) -> bool:
-    return shows(event, after.event, after.where)
+    def _surprise(self, key: str, at: datetime | None, what: str) -> None:
+        self.went.surprises.append(Surprise(line_name(key, self.lines[key]), at, what))
