@@ -199,6 +199,9 @@ class Settings(BaseSettings):
     plan_file: Path = ROOT / "plans" / "gaoqing-2023.yaml"
     """The plan that new incidents start under; a running one keeps its own."""
 
+    drills_dir: Path = ROOT / "drills"
+    """The scenarios that can be opened by name."""
+
     data_dir: Path = Field(
         Path("data"), validation_alias=AliasChoices("YAOAN_DATA", "YAOAN_DATA_DIR")
     )

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -23,10 +23,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.channel import Channel
+from activities.direction import Direction
 from activities.journal import Journal
 from activities.merge import Merge
 from activities.notify import Notify, asking
 from activities.outward.providers import channels_of
+from activities.sealing import sealed
+from activities.timekeeper import Timekeeper
 from domain.directory import Directory
 from settings import INCIDENTS, Settings, build_id, settings, temporal_config
 from store.directory import Keeper, record_trial
@@ -35,6 +38,8 @@ from store.links import Links
 from store.pool import Pool, open_pool
 from workflows.calls import notices_queue
 from workflows.contracts import DEPLOYMENT
+from workflows.drill import Drill
+from workflows.drill_contracts import drills_queue
 from workflows.incident import Incident
 from workflows.sandbox import workflow_runner
 
@@ -46,6 +51,9 @@ CONCURRENT_ACTIVITIES = 20
 """The embedded server has one connection to its database, and long queues of calls fail there."""
 CONCURRENT_MESSAGES = 100
 """Messages on their way at once. One costs little but patience: most of them only wait."""
+
+HEARING = timedelta(milliseconds=300)
+"""How long an order to a drill may take to reach whoever lets its time pass."""
 
 T = TypeVar("T")
 
@@ -117,20 +125,49 @@ async def make_workers(
         graceful_shutdown_timeout=GRACE,
         max_concurrent_activities=CONCURRENT_MESSAGES,
     )
-    async with incidents, notices:
+    workers = [incidents, notices]
+    if config.space != INCIDENTS and (secret := secret_of(config)) is not None:
+        workers.append(_drills(client, config, pool, secret, {**defaults, **options}))
+    async with AsyncExitStack() as stack:
+        for worker in workers:
+            await stack.enter_async_context(worker)
         try:
             yield
         finally:
             # Together, or the one's grace would begin where the other's ends.
-            await asyncio.gather(incidents.shutdown(), notices.shutdown())
+            await asyncio.gather(*(worker.shutdown() for worker in workers))
+
+
+def _drills(
+    client: Client, config: Settings, pool: Pool, secret: bytes, options: dict[str, Any]
+) -> Worker:
+    """The worker of drills: what they say to the server only we can read."""
+    direction = Direction(pool, client, Timekeeper(client))
+    return Worker(
+        sealed(client, secret),
+        task_queue=drills_queue(config.task_queue),
+        workflows=[Drill],
+        activities=direction.activities,
+        # Whoever lets time pass has to hear of an order soon.
+        max_heartbeat_throttle_interval=HEARING,
+        default_heartbeat_throttle_interval=HEARING,
+        **options,
+    )
+
+
+def secret_of(config: Settings) -> bytes | None:
+    """The vault's key; None while it cannot be read."""
+    try:
+        return config.vault_key_path.read_bytes()
+    except OSError:
+        log.warning("without the vault's key messages have no links, and there are no drills")
+        return None
 
 
 def links_of(config: Settings) -> Links | None:
     """How links in messages are signed; None while the key cannot be read."""
-    try:
-        secret = config.vault_key_path.read_bytes()
-    except OSError:
-        log.warning("without the vault's key messages have no links")
+    secret = secret_of(config)
+    if secret is None:
         return None
     return Links.of(secret, config.link_base, config.link_lifetime)
 
@@ -177,7 +214,7 @@ async def serve(*, set_current: bool) -> None:
 async def _make_current(client: Client, config: Settings) -> None:
     from embedded.temporal import set_current_version
 
-    await set_current_version(client, DEPLOYMENT, build_id(), (config.task_queue,))
+    await set_current_version(client, DEPLOYMENT, build_id(), queues_of(config))
     log.info("current version", deployment=DEPLOYMENT, build=build_id())
 
 
@@ -192,6 +229,13 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | 
     with contextlib.suppress(asyncio.CancelledError):
         await task
     return None
+
+
+def queues_of(config: Settings) -> tuple[str, ...]:
+    """The queues on which workflows of the space wait for a worker."""
+    if config.space == INCIDENTS or secret_of(config) is None:
+        return (config.task_queue,)
+    return (config.task_queue, drills_queue(config.task_queue))
 
 
 def configure_logs() -> None:

@@ -158,6 +158,9 @@ class Notify:
         )
 
     async def _unanswered(self, order: MessageOrder) -> tuple[NoticeItem, ...]:
+        if not self._channels:
+            # An inbox takes each notice once, and shows what has been answered.
+            return order.items
         names = [item.notice for item in order.items]
         still = set(await self._ask(order.incident, names))
         return tuple(item for item in order.items if item.notice in still)

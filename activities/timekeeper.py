@@ -112,6 +112,7 @@ class Timekeeper:
     def __init__(self, client: Client, patience: float = PATIENCE_SECONDS) -> None:
         self._client = client
         self._patience = patience
+        self._capable = False
 
     async def capable(self) -> bool:
         """Whether this server lets time be advanced here; if not, drills run in real time.
@@ -119,14 +120,16 @@ class Timekeeper:
         Raises:
             temporalio.service.RPCError: the server does not answer.
         """
-        try:
-            # It says so before it looks for the workflow, and there is none of this name.
-            await self._configure(f"no-such-workflow-{uuid.uuid4()}", TimeSkippingConfig())
-        except CannotAdvance:
-            return False
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
+        if not self._capable:
+            try:
+                # It says so before it looks for the workflow, and there is none of this name.
+                await self._configure(f"no-such-workflow-{uuid.uuid4()}", TimeSkippingConfig())
+            except CannotAdvance:
+                return False
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+            self._capable = True
         return True
 
     async def now(self, incident: str) -> datetime:
@@ -166,11 +169,13 @@ class Timekeeper:
                 start_delay=delay if delay > timedelta() else None,
                 **options,
             )
-        if await self.now(start.incident) < at and await self.capable():
-            await self._skip(start.incident, at, BEGINNING_SKIPS)
+        if (now := await self.now(start.incident)) < at and await self.capable():
+            await self._skip(start.incident, now, at, BEGINNING_SKIPS)
         return await self.now(start.incident)
 
-    async def advance(self, incident: str, to: datetime, budget: int) -> datetime:
+    async def advance(
+        self, incident: str, to: datetime, budget: int, grace: timedelta = timedelta()
+    ) -> datetime:
         """Let the time of ``incident`` pass until ``to``, UTC; what has passed is not repeated.
 
         Returns when the record holds everything that happened on the way. Cancelled, it stops
@@ -178,6 +183,7 @@ class Timekeeper:
 
         Args:
             budget: at most so many skips from one timer to the next without a stop.
+            grace: what falls due so soon after ``to`` counts as due then, and is waited for.
 
         Returns:
             The incident's own time: ``to``, or later if it was there already.
@@ -186,25 +192,65 @@ class Timekeeper:
             CannotAdvance: time does not pass, and why.
             temporalio.service.RPCError: there is no such workflow, or the server does not answer.
         """
-        if await self.now(incident) < to and not await self.capable():
+        if not await self.capable() and await self.now(incident) < to:
             raise CannotAdvance("incapable")
         while True:
-            await self._settled(incident)
-            if (now := await self.now(incident)) >= to:
+            now, seen = await self._settled(incident)
+            if now < to:
+                await self._skip(incident, now, to, budget)
+            elif grace and seen.wakes is not None and seen.wakes <= to + grace:
+                await self._skip(incident, now, seen.wakes, budget)
+            else:
                 return now
-            await self._skip(incident, to, budget)
 
-    async def _skip(self, incident: str, to: datetime, budget: int) -> None:
+    async def settled(self, incident: str) -> datetime:
+        """Return when nothing but timers is under way and the record holds everything.
+
+        Returns:
+            The incident's own time.
+
+        Raises:
+            CannotAdvance: that does not come about within patience, and why.
+            temporalio.service.RPCError: there is no such workflow, or the server does not answer.
+        """
+        now, _ = await self._settled(incident)
+        return now
+
+    async def next_wake(self, incident: str) -> datetime | None:
+        """When ``incident`` wakes up next by itself, in its own time; None if it has ended.
+
+        Raises:
+            CannotAdvance, RPCError: as for ``settled``.
+        """
+        seen = await self._overview(incident)
+        return None if seen is None else seen.wakes
+
+    async def next_due(self, incident: str) -> datetime | None:
+        """When its next clock is due, in its own time; None if none is, or it has ended.
+
+        Raises:
+            CannotAdvance, RPCError: as for ``settled``.
+        """
+        seen = await self._overview(incident)
+        return None if seen is None else seen.next_due
+
+    async def _overview(self, incident: str) -> Overview | None:
+        try:
+            _, seen = await self._settled(incident)
+        except CannotAdvance as error:
+            if error.reason == "ended":
+                return None
+            raise
+        return seen
+
+    async def _skip(self, incident: str, now: datetime, to: datetime, budget: int) -> None:
         """Skip until ``to``, or until something is stuck: back-off would be skipped as well.
 
         Raises:
             CannotAdvance: ended, used up, or impossible here.
         """
-        remaining = to - await self.now(incident)
-        if remaining <= timedelta():
-            return
         forward = FastForwardConfig(id=str(uuid.uuid4()))
-        forward.duration.FromTimedelta(remaining)
+        forward.duration.FromTimedelta(to - now)
         await self._configure(
             incident,
             TimeSkippingConfig(
@@ -252,42 +298,36 @@ class Timekeeper:
             for activity in pending
         )
 
-    async def _settled(self, incident: str) -> None:
-        """Return when nothing but timers is under way and the record holds everything.
+    async def _settled(self, incident: str) -> tuple[datetime, Overview]:
+        """The time and what is seen of ``incident``, once it is settled.
 
         Raises:
             CannotAdvance: that does not come about within patience, and why.
         """
         deadline = time.monotonic() + self._patience
         pause = LOOK_SECONDS / 8
-        while (reason := await self._unsettled(incident)) is not None:
+        while True:
+            # In this order: to ask an incident that has ended would replay all of its history.
+            described = await self._running(incident)
+            seen = await self._seen(incident)
+            now = _time(described)
+            reason = _unsettled(described, seen, now)
+            if reason is None and seen is not None:
+                return now, seen
             if reason == "diverged" or time.monotonic() > deadline:
-                raise CannotAdvance(reason, await self.now(incident))
+                raise CannotAdvance(reason or "silent", now)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LOOK_SECONDS)
 
-    async def _unsettled(self, incident: str) -> Reason | None:
-        """What is under way; None when nothing is."""
-        raw = (await self._running(incident)).raw_description
-        if any(one.activity_type.name == APPEND_EVENTS for one in raw.pending_activities):
-            return "behind"
-        if raw.pending_activities:
-            return "pending"
+    async def _seen(self, incident: str) -> Overview | None:
+        """What the incident says of itself; None if it does not."""
+        handle = self._client.get_workflow_handle(incident)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                seen = await self._client.get_workflow_handle(incident).query(
-                    OVERVIEW_QUERY, result_type=Overview
-                )
+                seen: Overview = await handle.query(OVERVIEW_QUERY, result_type=Overview)
         except (TimeoutError, RPCError, WorkflowQueryFailedError):
-            return "silent"
-        if seen.journal == "diverged":
-            return "diverged"
-        if seen.unwritten or seen.journal != "current":
-            return "behind"
-        # Clocks alone are timers; anything else is about to become an activity.
-        if raw.HasField("pending_workflow_task") or not all("@" in key for key in seen.running):
-            return "pending"
-        return None
+            return None
+        return seen
 
     async def _running(self, incident: str) -> WorkflowExecutionDescription:
         seen = await self._client.get_workflow_handle(incident).describe()
@@ -316,6 +356,30 @@ class Timekeeper:
             if error.status == RPCStatusCode.UNIMPLEMENTED:
                 raise CannotAdvance("incapable") from error
             raise
+
+
+def _unsettled(
+    described: WorkflowExecutionDescription, seen: Overview | None, now: datetime
+) -> Reason | None:
+    """What is under way; None when nothing is."""
+    raw = described.raw_description
+    if any(one.activity_type.name == APPEND_EVENTS for one in raw.pending_activities):
+        return "behind"
+    if raw.pending_activities:
+        return "pending"
+    if seen is None:
+        return "silent"
+    if seen.journal == "diverged":
+        return "diverged"
+    if seen.unwritten or seen.journal != "current":
+        return "behind"
+    if seen.wakes is not None and seen.wakes <= now:
+        # What falls due at this very moment comes before whatever is done at it.
+        return "pending"
+    # Clocks alone are timers; anything else is about to become an activity.
+    if raw.HasField("pending_workflow_task") or not all("@" in key for key in seen.running):
+        return "pending"
+    return None
 
 
 def _time(seen: WorkflowExecutionDescription) -> datetime:

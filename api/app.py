@@ -23,6 +23,7 @@ from api.routes import (
     audit,
     commands,
     directory,
+    drills,
     figures,
     grading,
     health,
@@ -65,6 +66,7 @@ SLICES = (
     plan,
     audit,
     stream,
+    drills,
 )
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPBasic, HTTPBearer
 
-from api import numbers
 from api.intake import Key
 from api.problems import Problem
 from api.security import Actor, authenticate
 from api.space import Space
+from domain import numbers
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
 _bearer = HTTPBearer(auto_error=False, description="席位令牌，见数据目录中的 credentials.json。")

@@ -13,7 +13,6 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from api import numbers
 from api.audit import note_refusal
 from api.gateway import telephone
 from api.owners import MEMO_SEAT
@@ -23,6 +22,7 @@ from api.schemas import UNKNOWN, IntakeRequest
 from api.security import Actor
 from api.space import Space
 from api.temporal import Late, NotRunning, TemporalDown
+from domain import numbers
 from domain.base import Refusal, Text
 from domain.incident.commands import Intake
 from domain.incident.engine import decide, initial

@@ -34,6 +34,7 @@ FORBIDDEN = frozenset(
         "no_power",
         "no_release_authority",
         "not_authorised",
+        "not_of_the_staff",
         "not_on_behalf",
         "not_ours",
         "seat_reads_only",
@@ -47,12 +48,16 @@ MALFORMED = frozenset(
         "channel_not_allowed",
         "in_the_future",
         "no_actor",
+        "how_far",
         "nothing_changed",
         "personal_data",
         "resource_incomplete",
+        "which_inject",
     }
 )
 """Refusals of what the body says, like all that is unknown, bad or missing: it must change."""
+
+UNKNOWN = ("unknown_", "bad_", "no_such_")
 
 TITLES: dict[int, Text] = {
     400: Text(zh="请求有误", en="Bad request"),
@@ -148,7 +153,7 @@ def refused(code: str, clause: str, zh: str, en: str) -> Problem:
     """The problem for a refusal of the domain."""
     if code in FORBIDDEN:
         status = 403
-    elif code in MALFORMED or code.startswith(("unknown_", "bad_")) or code.endswith("_missing"):
+    elif code in MALFORMED or code.startswith(UNKNOWN) or code.endswith("_missing"):
         status = 422
     else:
         status = 409

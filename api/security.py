@@ -21,6 +21,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
 from api.problems import Problem
+from domain.drill.play import STAFF_SEATS, By, Staff
 from domain.plan import Plan, SeatKind
 from store.credentials import Row, load_copy, save_copy
 from store.errors import StoreError
@@ -36,9 +37,13 @@ UNKNOWN_SECONDS: Final = 1.0
 """A token nobody knows causes at most one extra look at the database in this time."""
 _PERSON = re.compile(r"^[^\x00-\x1f\x7f]{1,100}$")
 
-ACTS_FOR_ALL: Final[frozenset[SeatKind]] = frozenset({"duty", "office", "command", "government"})
+ACTS_FOR_ALL: Final[frozenset[SeatKind | Staff]] = frozenset(
+    {"duty", "office", "command", "government"}
+)
 """Seats that lead the response read everything of it."""
-READS_AUDIT: Final[frozenset[SeatKind]] = frozenset({"administrator", "office", "duty"})
+READS_AUDIT: Final[frozenset[SeatKind | Staff]] = frozenset(
+    {"administrator", "office", "duty", "director", "evaluator"}
+)
 
 
 class Actor(BaseModel):
@@ -48,8 +53,18 @@ class Actor(BaseModel):
 
     seat: str
     body: str
-    kind: SeatKind
+    kind: SeatKind | Staff
     person: str | None = None
+
+    @property
+    def by(self) -> By:
+        """As what the seat acts on an exercise."""
+        return By(role=STAFF_SEATS.get(self.seat, "player"), seat=self.seat, person=self.person)
+
+    @property
+    def staff(self) -> bool:
+        """Whether it directs or evaluates exercises, and plays no part in them."""
+        return self.seat in STAFF_SEATS
 
     @property
     def sees_all_incidents(self) -> bool:
@@ -80,8 +95,10 @@ def digest_of(token: str) -> str:
 class Tokens:
     """The tokens' digests in memory, with their last good copy on disk."""
 
-    def __init__(self, plan: Plan, copy: Path, load: Load) -> None:
+    def __init__(self, plan: Plan, copy: Path, load: Load, staff: bool = False) -> None:
+        """The tokens of the seats of ``plan``, and with ``staff`` those of an exercise's staff."""
         self._plan = plan
+        self._staff = staff
         self._copy = copy
         self._load = load
         self._rows: dict[str, tuple[str, str]] = {}
@@ -137,6 +154,8 @@ class Tokens:
 
     def actor(self, seat: str, body: str, person: str | None) -> Actor | None:
         """The actor of a token's seat, None when the plan no longer has the seat."""
+        if self._staff and seat in STAFF_SEATS:
+            return Actor(seat=seat, body=body, kind=STAFF_SEATS[seat], person=person)
         held = self._plan.seat_by_id.get(seat)
         if held is None:
             return None

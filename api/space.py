@@ -21,7 +21,7 @@ from api.temporal import Late, NotRunning, Temporal, TemporalDown
 from domain.directory import Directory
 from domain.incident.engine import apply, decide, initial
 from domain.plan import Plan, plan_digest
-from settings import INCIDENTS, Settings, temporal_config
+from settings import DRILL, INCIDENTS, Settings, temporal_config
 from store import outbox
 from store.credentials import Row, load_digests
 from store.directory import Keeper
@@ -73,7 +73,10 @@ class Space:
         self._vault: Vault | None = None
         self.temporal = Temporal(connect)
         self.tokens = Tokens(
-            plan, settings.data_dir / f"tokens-{self.name}.json", self._load_digests
+            plan,
+            settings.data_dir / f"tokens-{self.name}.json",
+            self._load_digests,
+            staff=self.name == DRILL,
         )
         self._keeper: Keeper | None = None
         self.watcher = Watcher(settings.database_url.get_secret_value(), self.name)

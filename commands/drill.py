@@ -1,4 +1,4 @@
-"""``yaoan drill``: list, check and rehearse scenarios, print the schema that editors use."""
+"""``yaoan drill``: scenarios listed, checked and rehearsed; drills run, opened and directed."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands import rehearse
+from commands import drill_live, drill_run, rehearse
 from commands.scenarios import PlanOption, explained, plan_of, said
 from domain.drill.scenario import Scenario
 from settings import ROOT
@@ -16,6 +16,11 @@ DRILLS = ROOT / "drills"
 app = typer.Typer(help="Rehearse incidents: tabletop drills.", no_args_is_help=True)
 app.command("rehearse")(rehearse.run)
 app.command("papers")(rehearse.papers)
+app.command("run")(drill_run.run)
+app.command("open")(drill_live.open_)
+app.command("show")(drill_live.show)
+app.command("order")(drill_live.order)
+app.command("suspend")(drill_live.suspend)
 
 
 @app.command("list")

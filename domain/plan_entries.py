@@ -228,11 +228,15 @@ class Escalation(Strict):
 
     ``gather``: a body gets no two messages within this time, so what comes up meanwhile is one
     message. A statutory notice that breaks a silence goes at once. ``once``: subjects that are
-    told once, since they are parts of a series themselves.
+    told once, since they are parts of a series themselves. ``early``: how many per cent of the wait
+    a recurrence may be cut by, so that whatever is told once more, to whomever, goes out together:
+    50 lets it come in the second half of its wait. The rungs themselves come at their moments,
+    or up to half of ``gather`` sooner. 0: each notice by itself, as incidents did before.
     """
 
     clause: str
     gather: timedelta
+    early: int = Field(default=0, ge=0, le=50)
     statutory: Ladder
     internal: Ladder
     tried_within: timedelta

@@ -16,6 +16,8 @@ from pydantic_settings import SettingsError
 from temporalio.service import RPCError
 
 from activities.outward.providers import channels_of
+from domain.drill.play import STAFF_SEATS
+from domain.plan import Plan
 from embedded import binaries, ports, processes
 from embedded.credentials import ensure_credentials, known_digests
 from embedded.folder import DataFolder
@@ -36,6 +38,7 @@ from store.credentials import load_digests, put_digests, revoke
 from store.plans import PlanError, load_plan
 from store.pool import open_pool
 from workflows.contracts import DEPLOYMENT, SEARCH_ATTRIBUTES
+from workflows.drill_contracts import drills_queue
 
 START_SECONDS = 120.0
 """How long a server may take to answer; after a crash PostgreSQL first repairs itself."""
@@ -80,7 +83,9 @@ class Stack:
         """
         config = _settings()
         found = binaries.find()
-        seats = _plan_seats(config.plan_file)
+        plan = _plan(config.plan_file)
+        seats = [(seat.id, seat.body) for seat in plan.seats]
+        staff = [(seat, plan.government) for seat in STAFF_SEATS]
         folder = self.folder
         folder.open()
         for name in processes.end_leftovers(folder.run):
@@ -123,7 +128,7 @@ class Stack:
         await self._start_postgres(supervisor, postgres, found.dbmate, config.space)
         url = postgres.url(APPLICATION, space=config.space)
         await self._store_credentials(url, config.space, seats)
-        prepared = partial(self._drill_record, found.dbmate, seats)
+        prepared = partial(self._drill_record, found.dbmate, seats + staff)
         # Before the API reads which tokens are good. What fails is reported when it is tried again.
         with contextlib.suppress(Exception):
             await prepared()
@@ -258,11 +263,13 @@ class Stack:
             await ensure_namespace(client)
             await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
 
+        queues = [DRILL, drills_queue(DRILL)]
+
         async def works() -> None:
             while True:
                 with contextlib.suppress(Problem, RPCError, RuntimeError):
                     client = await server.connect()
-                    await set_current_version(client, DEPLOYMENT, build_id(), [DRILL], 3.0)
+                    await set_current_version(client, DEPLOYMENT, build_id(), queues, 3.0)
                     return
                 await asyncio.sleep(0.25)
 
@@ -363,12 +370,11 @@ def _settings() -> Settings:
     return config
 
 
-def _plan_seats(path: Path) -> list[tuple[str, str]]:
+def _plan(path: Path) -> Plan:
     try:
-        plan = load_plan(path)
+        return load_plan(path)
     except PlanError as error:
         raise Problem(
             f"The plan cannot be used: {error.lines()[0]}; `yaoan plan check {path}` lists "
             "everything that is wrong with it."
         ) from None
-    return [(seat.id, seat.body) for seat in plan.seats]

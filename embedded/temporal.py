@@ -42,6 +42,8 @@ DYNAMIC_CONFIG: Mapping[str, str] = {
     # One partition: nothing is forwarded between partitions, and updates answer sooner.
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
+    # A worker that asks for an activity may carry it out itself, without a way through the queue.
+    "system.enableActivityEagerExecution": "true",
 }
 
 TIME_SKIPPING: Mapping[str, str] = {

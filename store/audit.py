@@ -51,12 +51,14 @@ async def append_refusal(
     code: str,
     clause: str,
     message: Text,
+    once: bool = False,
 ) -> None:
     """Keep a refusal.
 
     Args:
         at: when it was refused, UTC.
         incident: None for a refused intake, which has no number.
+        once: only if none of this request to the incident has been kept.
 
     Raises:
         Unavailable: PostgreSQL cannot answer.
@@ -65,7 +67,8 @@ async def append_refusal(
         await conn.execute(
             "INSERT INTO audit_refusal (at, incident, command, request_id, seat, person, decider,"
             " code, clause, message_zh, message_en)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE NOT $12 OR NOT EXISTS"
+            " (SELECT FROM audit_refusal WHERE incident = $2 AND request_id = $4)",
             at,
             clean(incident),
             clean(command),
@@ -77,6 +80,7 @@ async def append_refusal(
             clean(clause),
             clean(message.zh),
             clean(message.en),
+            once,
         )
 
 

@@ -22,6 +22,7 @@ from embedded.postgres import APPLICATION, DATABASE, MIGRATOR, SUPERUSER, Postgr
 from embedded.supervisor import Supervisor
 from embedded.temporal import TIME_SKIPPING, Temporal, ensure_namespace, ensure_search_attributes
 from embedded.user import server_user
+from settings import DRILL
 from workflows.contracts import SEARCH_ATTRIBUTES
 
 SPACE = "incidents"
@@ -143,6 +144,39 @@ def temporal_address(temporal_server: Temporal) -> str:
 async def temporal_client(temporal_server: Temporal) -> Client:
     """A client of the namespace ``incidents`` with the pydantic converter."""
     return await temporal_server.connect()
+
+
+@pytest.fixture(scope="module")
+async def drill_database(
+    postgres: Database, postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Database:
+    """The schema of drills, beside that of real incidents in the module's database."""
+    await postgres_server.prepare([DRILL], postgres.name)
+    migrator = postgres_server.url(MIGRATOR, postgres.name, DRILL)
+    log = tmp_path_factory.mktemp("log") / "log"
+    await migrate(binaries.find().dbmate, migrator, DRILL, log)
+    return Database(
+        name=postgres.name,
+        space=DRILL,
+        application_url=postgres_server.url(APPLICATION, postgres.name, DRILL),
+        migrator_url=migrator,
+        superuser_url=postgres_server.url(SUPERUSER, postgres.name, DRILL),
+    )
+
+
+@pytest.fixture(scope="session")
+async def drill_client(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """A client of the server of drills, where time may be advanced."""
+    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
+    server = Temporal(
+        binaries.find().temporal, port, DRILL, dynamic_config=TIME_SKIPPING, name="temporal-drill"
+    )
+    log = tmp_path_factory.mktemp("temporal-drill") / "log"
+    await supervisor.start(server.program(log), server.ready, 60)
+    client = await server.connect()
+    await ensure_namespace(client)
+    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
+    return client
 
 
 _exit_status = pytest.StashKey[int]()

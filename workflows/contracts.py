@@ -194,6 +194,8 @@ class Overview(Model):
     """Events that PostgreSQL has not confirmed yet."""
     running: tuple[str, ...]
     """Timers and activities under way, by key."""
+    wakes: Moment | None = None
+    """When the first of its timers fires."""
 
 
 JOURNAL_GRACE: Final = timedelta(minutes=1)

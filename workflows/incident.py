@@ -258,9 +258,8 @@ class Incident:
             key = calls.journal_key(self._pending[: c.BATCH_EVENTS])
             effects[key] = Effect("journal", self._write_journal)
         for clock, moment in self._moments().items():
-            effects[f"{clock}@{moment.isoformat()}"] = Effect(
-                "clock", partial(self._wait, clock, moment)
-            )
+            key = shown.timer_key(clock, moment)
+            effects[key] = Effect("clock", partial(self._wait, clock, moment))
         for notice in self._state.outbox if not self._state.pursues else ():
             effects[f"notice-{notice.id}"] = Effect("notice", partial(self._deliver, notice))
         for message in self._state.messages.values():

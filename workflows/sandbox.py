@@ -11,6 +11,10 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     """
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(
-            "domain", "pydantic", "pydantic_core", "workflows.contracts"
+            "domain",
+            "pydantic",
+            "pydantic_core",
+            "workflows.contracts",
+            "workflows.drill_contracts",
         )
     )

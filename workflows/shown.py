@@ -1,6 +1,7 @@
 """What people see of an incident in Temporal: details, search attributes, summaries."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -28,8 +29,19 @@ def timer_summary(plan: Plan, state: State, clock: str) -> str:
     return cut(f"{found.clause} {name} 截止 {beijing_text(found.due)}")
 
 
+def timer_key(clock: str, moment: datetime) -> str:
+    """Under which key the timer of a clock runs."""
+    return f"{clock}@{moment.isoformat()}"
+
+
+def _fires(key: str) -> datetime | None:
+    """When the timer of that key fires; None if it is no timer's."""
+    _, timer, moment = key.rpartition("@")
+    return datetime.fromisoformat(moment) if timer else None
+
+
 def overview(
-    plan: Plan, state: State, journal: str, unwritten: int, running: Iterable[str]
+    plan: Plan, state: State, journal: str, unwritten: int, running: Collection[str]
 ) -> c.Overview:
     """What an operator asks first: where it stands, what is stuck, and on whom."""
     now = workflow.now()
@@ -46,6 +58,7 @@ def overview(
         journal=journal,
         unwritten=unwritten,
         running=tuple(running),
+        wakes=min((at for key in running if (at := _fires(key)) is not None), default=None),
     )
 
 

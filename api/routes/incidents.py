@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic import BaseModel
 
-from api import numbers
 from api.deps import MinSeq, dependencies
 from api.examples import INTAKE
 from api.intake import Key, take
@@ -28,6 +27,7 @@ from api.views import (
     mask_event,
     task_view,
 )
+from domain import numbers
 from domain.incident.entries import Notice, Outcome
 from store import board, journal, outbox
 from store.errors import StoreError, Unavailable

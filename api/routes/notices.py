@@ -42,7 +42,11 @@ class InboxPage(BaseModel):
 
 async def _arrived(space: Space, incident: str, notice: str) -> None:
     """Tell the incident that its notice was opened; reading goes on when nobody listens."""
-    state = (await space.record.standing(incident)).state
+    try:
+        state = (await space.record.standing(incident)).state
+    except Problem:
+        # Word to the players of a drill belongs to no incident.
+        return
     known = state.notices.get(notice)
     if known is None or known.delivered_at is not None or state.done or not state.pursues:
         return
@@ -105,6 +109,13 @@ def router(space: Space, base: str) -> APIRouter:
         message: Annotated[int, Path(ge=1, le=2**53)],
     ) -> None:
         """Keep who read a notice first. To acknowledge it on record, use acknowledge-notice."""
+        if actor.staff:
+            raise Problem(
+                403,
+                "staff_reads_only",
+                "导调、评估人员只能查看，不能代参演单位签阅。",
+                "the exercise's staff looks on: it does not read in a player's place",
+            )
         by, pool = actor.person or actor.seat, await space.pool()
         own, *above = bodies(actor)
         try:

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Final
 
 from domain.base import Text, beijing_day
+from domain.drill.play import injects_of
 from domain.drill.rating import rated
 from domain.drill.record import DrillRecord, Observed, Played
 from domain.drill.results import (
@@ -24,7 +25,7 @@ from domain.drill.results import (
     Status,
     Verdict,
 )
-from domain.drill.scenario import Expected, Inject
+from domain.drill.scenario import Expected
 from domain.drill.script import shows
 from domain.incident.entries import Clock
 from domain.incident.notices import duty_name
@@ -86,18 +87,12 @@ def evaluate(
 # --- expected actions ---------------------------------------------------------------------------
 
 
-def injects_of(record: DrillRecord) -> tuple[Inject, ...]:
-    """The drill's injects by number, as last written: an edited one replaces the script's."""
-    latest = {inject.number: inject for inject in (*record.scenario.injects, *record.added)}
-    return tuple(latest[number] for number in sorted(latest))
-
-
 def _judged(
     record: DrillRecord, events: Mapping[str, Sequence[Event]], until: datetime
 ) -> Iterator[Judged]:
     played = {inject.number: inject for inject in record.played}
     standing = {name: _standing(one) for name, one in events.items()}
-    for inject in injects_of(record):
+    for inject in injects_of(record.scenario, record.added):
         for position, expected in enumerate(inject.expected):
             known = Judged(
                 inject=inject.number,

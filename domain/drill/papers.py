@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from domain.base import Model, Moment, Refusal, Strict, Text
-from domain.drill.evaluation import injects_of
 from domain.drill.paper_words import (
     CHANNELS,
     NONE,
@@ -21,6 +20,7 @@ from domain.drill.paper_words import (
     Speaker,
     said,
 )
+from domain.drill.play import injects_of
 from domain.drill.rating import RULES
 from domain.drill.record import DrillRecord, Improvement, Remark
 from domain.drill.results import Attempt, BodyResult, ClockResult, Evaluation, Judged, Rated
@@ -243,7 +243,7 @@ def papers_after(plan: Plan, record: DrillRecord, evaluation: Evaluation) -> tup
     if not evaluation.ended:
         raise Refusal(
             "drill_running",
-            _drills(plan),
+            clause_of(plan),
             "演练尚未结束，不能出具总结；请先结束演练。",
             "the drill has not ended: end it first, then ask for its papers",
         )
@@ -254,7 +254,7 @@ def papers_after(plan: Plan, record: DrillRecord, evaluation: Evaluation) -> tup
     )
 
 
-def _drills(plan: Plan) -> str:
+def clause_of(plan: Plan) -> str:
     """The clause that asks for exercises."""
     found = (duty.clause for duty in plan.standing if duty.id == "drills")
     return next(found, plan.recording.clause)
@@ -270,7 +270,7 @@ def _after(says: Speaker, record: DrillRecord, evaluation: Evaluation) -> Values
         "incidents": says.listed(f"{name} ({number})" for name, number in record.incidents.items()),
         "roles": [says.say(player.text) for player in record.scenario.players],
         "delivered": sum(inject.status == "delivered" for inject in record.played),
-        "injects": len(injects_of(record)),
+        "injects": len(injects_of(record.scenario, record.added)),
         "suspended": record.suspended or "",
         "objectives": [_objective(says, rated) for rated in evaluation.objectives],
         "counts": [

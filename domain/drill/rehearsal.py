@@ -8,12 +8,19 @@ At one moment ticks come first, then injects by number, then actions in the orde
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from domain import clocks
 from domain.base import Refusal
 from domain.drill.scenario import Action, Expected, Inject, Scenario
-from domain.drill.schedule import Line, Schedule, lines_of
+from domain.drill.schedule import (
+    NEVER_CAME,
+    Schedule,
+    line_name,
+    lines_of,
+    not_opened,
+    not_refused,
+    nothing_refused,
+)
 from domain.drill.script import Created, ScriptError, commands, created, opening, shows
 from domain.incident import engine
 from domain.incident.envelope import Envelope
@@ -34,29 +41,6 @@ class Surprise:
     """``action 3: decide_activation`` (counted from 1, repeated ones each) or ``inject 7``."""
     at: datetime | None
     what: str
-
-
-def line_name(key: str, line: Line) -> str:
-    """A line as people are told of it."""
-    return key if isinstance(line, Inject) else f"{key}: {line.command}"
-
-
-NEVER_CAME: Final = "never came: what it waits for did not happen in time"
-
-
-def not_opened(incident: str) -> str:
-    """A line comes before the incident that it is about."""
-    return f"the incident {incident!r} has not been opened yet"
-
-
-def nothing_refused(code: str) -> str:
-    """A line that should be refused asked for nothing."""
-    return f"asked nothing, so nothing was refused ({code})"
-
-
-def not_refused(code: str) -> str:
-    """A line that should be refused was not."""
-    return f"was allowed, not refused ({code})"
 
 
 @dataclass

@@ -172,6 +172,7 @@ class Scenario(Strict):
     id: str = Field(pattern=r"^[a-z0-9-]{3,60}$")
     version: int = 1
     title: Text
+    """What players read of it before it begins: it must not give the plot away."""
     summary: Text
     plan: str
     """The id of the plan that is exercised."""

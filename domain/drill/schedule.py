@@ -5,6 +5,7 @@ At one moment injects come first, by number, then actions in the order of the fi
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from domain.base import Model, Moment
 from domain.drill.scenario import Action, After, Inject
@@ -61,7 +62,8 @@ class Schedule(Model):
 
     def ready(self, now: datetime) -> tuple[str, ...]:
         """The lines that are due by ``now``, in the order in which they are played."""
-        return tuple(key for key in self.waiting if key in self.due and self.due[key] <= now)
+        due = (key for key in self.waiting if key in self.due and self.due[key] <= now)
+        return tuple(sorted(due, key=lambda key: self.due[key]))
 
     def next_due(self, kind: str = "") -> datetime | None:
         """When the next line is due, of those whose key begins with ``kind``."""
@@ -117,3 +119,29 @@ class Schedule(Model):
             key: moment + by if key in self.waiting else moment for key, moment in self.due.items()
         }
         return self.model_copy(update={"due": due})
+
+
+# --- what is said of a line ---------------------------------------------------------------------
+
+
+def line_name(key: str, line: Line) -> str:
+    """A line as people are told of it."""
+    return key if isinstance(line, Inject) else f"{key}: {line.command}"
+
+
+NEVER_CAME: Final = "never came: what it waits for did not happen in time"
+
+
+def not_opened(incident: str) -> str:
+    """A line comes before the incident that it is about."""
+    return f"the incident {incident!r} has not been opened yet"
+
+
+def nothing_refused(code: str) -> str:
+    """A line that should be refused asked for nothing."""
+    return f"asked nothing, so nothing was refused ({code})"
+
+
+def not_refused(code: str) -> str:
+    """A line that should be refused was not."""
+    return f"was allowed, not refused ({code})"

@@ -136,6 +136,8 @@ def commands(
     Raises:
         ScriptError: a value stands for nothing, or the fields make no command.
     """
+    if action.seat not in plan.seat_by_id:
+        raise ScriptError(f"{action.seat}: the plan has no such seat")
     field = MANY.get(action.command)
     if field is None or action.fields.get(field) != ALL:
         return (_envelope(plan, state, action, names, started, now, request),)

@@ -6,7 +6,7 @@ office. Every step is at an absolute moment from when the notice was queued. Not
 climb but an answer, a recorded stop, or that the matter itself is over, which is recorded too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from domain.directory import ROLES
@@ -62,6 +62,12 @@ def _gather(plan: Plan) -> timedelta:
     return plan.escalation.gather if plan.escalation else timedelta()
 
 
+def _soon(plan: Plan, now: datetime) -> datetime:
+    """Until when a moment counts as now: what was due at once is a little apart once recorded."""
+    together = plan.escalation is not None and plan.escalation.early > 0
+    return now + _gather(plan) // 2 if together else now
+
+
 def _in_flight(state: State) -> frozenset[str]:
     return frozenset(notice for message in state.messages.values() for notice in message.notices)
 
@@ -96,18 +102,21 @@ def next_moments(plan: Plan, state: State) -> dict[str, datetime]:
 def compose(plan: Plan, state: State, now: datetime) -> list[Fact]:
     """The messages whose moment has come, each with everything that waits for its body."""
     facts: list[Fact] = []
-    waiting = _waiting(plan, state)
-    for body, moment in next_moments(plan, state).items():
-        if moment > now:
-            continue
+    moments = next_moments(plan, state)
+    if all(moment > now for moment in moments.values()):
+        return facts
+    for body, waiting in _waiting(plan, state).items():
+        near = _near(plan, state, body, now)
         notices: dict[str, int] = {}
         contacts: set[ContactRole] = set()
-        for notice, at in waiting[body]:
-            if at <= now:
+        for notice, at in waiting:
+            if (at <= now and moments[body] <= now) or near(notice, at):
                 steps = _steps(plan, notice, now)
                 notices[notice.id] = steps[-1]
                 ladder = ladder_of(plan, notice)
                 contacts.update(*(rung_of(ladder, step).contacts for step in steps))
+        if not notices:
+            continue
         message = Message(
             id=f"m{state.seq + 1 + len(facts)}",
             recipient=body,
@@ -117,6 +126,30 @@ def compose(plan: Plan, state: State, now: datetime) -> list[Fact]:
         )
         facts.append(Fact(MessageComposed(message=message), clause_of(plan), now))
     return facts
+
+
+def _near(plan: Plan, state: State, body: str, now: datetime) -> Callable[[Notice, datetime], bool]:
+    """Which of the notices to ``body`` are told again now, though their moment is still to come.
+
+    That is what is due in a moment, and what recurs and has waited for long enough. So a message
+    to one body wakes the incident for all, and brings everything at once.
+    """
+    share = plan.escalation.early if plan.escalation else 0
+    last = state.last_message.get(body)
+    just = last is not None and now < last + _gather(plan)
+    soon = _soon(plan, now)
+
+    def near(notice: Notice, at: datetime) -> bool:
+        if not share or just or not notice.climbed:
+            return False
+        ladder = ladder_of(plan, notice)
+        before = step_at(ladder, notice.base, notice.climbed - 1)
+        if before is None or notice.climbed < len(ladder.rungs):
+            return soon >= at
+        before = max(before, last or before)
+        return soon >= at - (at - before) * share // 100
+
+    return near
 
 
 def _steps(plan: Plan, notice: Notice, now: datetime) -> range:
@@ -132,16 +165,18 @@ def _steps(plan: Plan, notice: Notice, now: datetime) -> range:
 
 def unanswered_by(plan: Plan, state: State, now: datetime) -> Iterator[Notice]:
     """The notices of which the command office hears now that nobody answers them."""
+    soon = _soon(plan, now)
     for notice, at in _office_hears(plan, state):
-        if at <= now:
+        if at <= soon:
             yield notice
 
 
 def calls_wanted(plan: Plan, state: State, now: datetime) -> list[Fact]:
     """The telephone calls that are due now, one for each body."""
     bodies: dict[str, list[str]] = {}
+    soon = _soon(plan, now)
     for notice, at in _called(plan, state):
-        if at <= now:
+        if at <= soon:
             bodies.setdefault(notice.recipient, []).append(notice.id)
     facts: list[Fact] = []
     for body, notices in bodies.items():

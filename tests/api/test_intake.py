@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api import numbers
+from domain import numbers
 from tests.api.driver import REPORT, Api, key, refused
 
 OLD = "2026-01-31T14:32:00+08:00"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import numbers
+from domain import numbers
 
 symbols = st.text(numbers.ALPHABET, min_size=8, max_size=8)
 

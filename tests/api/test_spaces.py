@@ -12,15 +12,10 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from activities.timekeeper import Timekeeper
-from api import numbers
 from api.app import create_app
 from api.space import Space
+from domain import numbers
 from domain.base import beijing_day
-from embedded import binaries, ports
-from embedded.migrations import migrate
-from embedded.postgres import APPLICATION, MIGRATOR, Postgres
-from embedded.supervisor import Supervisor
-from embedded.temporal import TIME_SKIPPING, Temporal, ensure_namespace, ensure_search_attributes
 from settings import DRILL, Settings
 from store.pool import Pool, open_pool
 from tests.api.conftest import TOKENS, know_tokens, settings_for
@@ -28,7 +23,6 @@ from tests.api.driver import REPORT, Api, refused, serving
 from tests.conftest import Database
 from tests.workflows.conftest import opening
 from tests.workflows.harness import PLAN, IncidentDriver, Silent, directory_of, working
-from workflows.contracts import SEARCH_ATTRIBUTES
 
 VERIFY = {"decider": "county-msa", "outcome": "pending", "text": "待核实"}
 NEAR = timedelta(seconds=30)
@@ -37,32 +31,12 @@ HEALTH = "county-health"
 
 
 @pytest.fixture(scope="module")
-async def drill_pool(
-    postgres: Database, postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Pool]:
+async def drill_pool(drill_database: Database) -> AsyncIterator[Pool]:
     """Connections to the schema of drills, beside that of real incidents."""
-    await postgres_server.prepare([DRILL], postgres.name)
-    url = postgres_server.url(MIGRATOR, postgres.name, DRILL)
-    await migrate(binaries.find().dbmate, url, DRILL, tmp_path_factory.mktemp("log") / "log")
-    pool = await open_pool(postgres_server.url(APPLICATION, postgres.name, DRILL), DRILL)
+    pool = await open_pool(drill_database.application_url, DRILL)
     await know_tokens(pool)
     yield pool
     pool.terminate()
-
-
-@pytest.fixture(scope="module")
-async def drill_client(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """A client of the server of drills, where time may be advanced."""
-    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
-    server = Temporal(
-        binaries.find().temporal, port, DRILL, dynamic_config=TIME_SKIPPING, name="temporal-drill"
-    )
-    log = tmp_path_factory.mktemp("temporal-drill") / "log"
-    await supervisor.start(server.program(log), server.ready, 60)
-    client = await server.connect()
-    await ensure_namespace(client)
-    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
-    return client
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,11 @@ from domain.incident.commands import (
     ReassignTask,
     StopNotice,
 )
+from domain.incident.entries import Message
 from domain.incident.envelope import Envelope
 from domain.incident.observations import ConcludeMerge
 from domain.incident.view import details, unanswered
-from domain.plan import Ladder
+from domain.plan import Ladder, Plan
 from tests.domain.later import Story
 from tests.domain.story import gaoqing
 from tests.domain.telling import (
@@ -50,9 +51,43 @@ def test_a_statutory_notice_climbs_its_ladder_until_the_office_hears_of_it() -> 
 @pytest.mark.clause("2.1.1(2)")
 def test_after_the_last_rung_it_recurs_for_as_long_as_nobody_answers() -> None:
     story = passing(sent(Story(careful=False).intake()), hours=26, minutes=2)
+    told = [at / 60 for at in minutes(story, informed(story)) if at > 120]
+    # Once in every four hours: never after their end, nor before half of them are over.
+    ends = [2 + 4 * period for period in range(1, len(told) + 1)]
+    assert ends[-1] == 26
+    assert all(end - 2.05 <= at <= end + 0.05 for at, end in zip(told, ends, strict=True))
+    assert len([n for n in story.notices(OFFICE, "unanswered") if informed(story).id in n.ref]) == 1
+
+
+def alone(early: int) -> Plan:
+    """The plan, with so many per cent of a wait that a recurrence may be cut by."""
+    pursuit = gaoqing().escalation
+    assert pursuit is not None
+    return gaoqing().model_copy(update={"escalation": pursuit.model_copy(update={"early": early})})
+
+
+def test_a_plan_may_let_everything_recur_at_its_own_moment() -> None:
+    story = Story(plan=alone(0), careful=False)
+    passing(sent(story.intake()), hours=26, minutes=2)
     repeated = [at / 60 for at in minutes(story, informed(story)) if at > 120]
     assert [round(at) for at in repeated] == [6, 10, 14, 18, 22, 26]
-    assert len([n for n in story.notices(OFFICE, "unanswered") if informed(story).id in n.ref]) == 1
+
+
+def test_what_recurs_goes_out_together_to_all() -> None:
+    """Once the ladders are climbed nobody's telephone rings for every notice by itself."""
+
+    def second_day(early: int) -> list[Message]:
+        story = Story(plan=alone(early), careful=False)
+        opened = story.now
+        passing(sent(story.intake()), hours=48)
+        messages = [m for body in (HEALTH, "county-msa", DUTY) for m in composed(story, body)]
+        return [m for m in messages if m.at > opened + timedelta(hours=24)]
+
+    together, apart = second_day(50), second_day(0)
+    assert len({m.at for m in together}) < len({m.at for m in apart}) / 2
+    assert len(together) < len(apart) / 2
+    told = {notice for m in apart for notice in m.notices}
+    assert {notice for m in together for notice in m.notices} == told
 
 
 @pytest.mark.clause("2.1.1(2)")
@@ -83,10 +118,10 @@ def test_who_slept_through_several_rungs_tells_everybody_who_was_to_be_told() ->
     story.tick()
     _, late = about(story, informed(story))
     assert late.contacts == ("duty_phone", "duty_officer", "deputy", "leader")
-    alone = story.state.model_copy(
+    only = story.state.model_copy(
         update={"notices": {informed(story).id: first}, "messages": {}, "last_message": {}}
     )
-    (fact,) = outbox.compose(story.plan, alone, story.now)
+    (fact,) = outbox.compose(story.plan, only, story.now)
     assert fact.payload.message.contacts == late.contacts  # type: ignore[attr-defined]
     assert late.notices[informed(story).id] == 3
     passing(sent(story), minutes=5)

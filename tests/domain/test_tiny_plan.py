@@ -207,10 +207,15 @@ def test_no_department_of_the_county_is_named_in_code() -> None:
 
 
 def test_no_statutory_period_sits_in_the_domain() -> None:
-    """The only durations of the rules are a caller's clock skew, a day and nothing at all."""
+    """The only durations of the rules are a caller's clock skew, a day and nothing at all.
+
+    How an exercise is played is no rule of the plan.
+    """
     allowed = {"timedelta()", "timedelta(minutes=5)", "timedelta(days=1)", "timedelta(hours=8)"}
     found: dict[str, set[str]] = {}
     for path in sorted((ROOT / "domain").rglob("*.py")):
+        if path.parent.name == "drill":
+            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "timedelta":

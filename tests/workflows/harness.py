@@ -31,7 +31,7 @@ from settings import Settings, build_id
 from store import journal
 from store.plans import load_plan
 from store.pool import Pool
-from worker import make_workers
+from worker import make_workers, queues_of
 from workflows.contracts import (
     COMMAND_SIGNAL,
     DEPLOYMENT,
@@ -364,7 +364,7 @@ async def working(
 
         options["directory"] = directory
     async with make_workers(client, config, pool, **options):
-        await set_current_version(client, DEPLOYMENT, build_id(), (queue,))
+        await set_current_version(client, DEPLOYMENT, build_id(), queues_of(config))
         yield
 
 

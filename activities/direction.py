@@ -1,0 +1,384 @@
+"""What a drill does outside its workflow: it moves time, opens incidents and gives commands.
+
+Everything may be done twice: targets are absolute, numbers and request ids are given.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.timekeeper import CannotAdvance, Timekeeper
+from domain.base import Text
+from domain.drill.branch import anew
+from domain.drill.course import Looked, Result
+from domain.drill.play import REAL_TIME, SPACE, Play
+from domain.drill.script import ScriptError, commands, opening
+from domain.incident.envelope import Envelope
+from domain.incident.notices import DRILL_MARK
+from domain.incident.state import RULES_VERSION
+from domain.plan import Plan
+from store import audit, board, drills, inbox, journal
+from store.pool import Pool
+from workflows.contracts import IncidentStart, Receipt, update_id
+from workflows.drill_contracts import (
+    ADVANCE_TIME,
+    BRANCH_INCIDENT,
+    GIVE_COMMANDS,
+    KEEP_DRILL,
+    OPEN_INCIDENT,
+    STOP_INCIDENTS,
+    STRETCH,
+    TELL_PLAYERS,
+    AdvanceOrder,
+    BranchOrder,
+    GiveOrder,
+    Looking,
+    OpenOrder,
+    Played,
+    StopOrder,
+    TellOrder,
+)
+
+SKIPS: Final = 2_000
+"""At most so many skips from one timer to the next before we look again."""
+GRACE: Final = timedelta(seconds=10)
+"""A line is played after what falls due with it: an incident's moments follow from when things
+were recorded, which is some milliseconds after they were to be."""
+CHUNK_SECONDS: Final = 5.0
+"""How often, in our time, clocks are moved on when an hour has its minutes."""
+BEAT_SECONDS: Final = 0.25
+"""How often we hear whether we are to stop."""
+ENDED: Final = "the incident has ended, or was never opened"
+
+SUSPENDED = Text(
+    zh=f"{DRILL_MARK}演练中止，转入实战",
+    en=f"{DRILL_MARK}The exercise is broken off: this is real",
+)
+
+
+class Direction:
+    """The activities of drills; see ``workflows/drill.py``."""
+
+    def __init__(self, pool: Pool, client: Client, keeper: Timekeeper) -> None:
+        """Incidents are reached by ``client``, which belongs to the drill space like ``pool``."""
+        self._pool = pool
+        self._client = client
+        self._keeper = keeper
+        self._plans: dict[str, Plan] = {}
+
+    # --- time ---
+
+    @activity.defn(name=ADVANCE_TIME)
+    async def advance_time(self, order: AdvanceOrder) -> Looked:
+        """Let time pass until the target, a watched event, or an order to stop."""
+        passing = _Passing(order, self._keeper, self._look)
+        beating = asyncio.create_task(_beat())
+        try:
+            return await passing.run()
+        except asyncio.CancelledError:
+            # To be told to stop is no failure: what counts is how far it has come.
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            return await self._look(order.looking, await self._ahead(passing))
+        except CannotAdvance as error:
+            seen = await self._look(order.looking, await self._ahead(passing))
+            return seen.model_copy(update={"stuck": error.reason})
+        finally:
+            beating.cancel()
+
+    async def _ahead(self, passing: "_Passing") -> timedelta:
+        """How far ahead the exercise is where time was stopped on the way."""
+        ahead = passing.ahead
+        for number in passing.numbers:
+            try:
+                ahead = max(ahead, await self._keeper.now(number) - datetime.now(UTC))
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+        return ahead
+
+    async def _look(self, looking: Looking, ahead: timedelta) -> Looked:
+        """What the records hold that has not been looked at."""
+        seqs: dict[str, int] = {}
+        seen: dict[str, datetime] = {}
+        for name, number in looking.incidents.items():
+            after = looking.seqs.get(name, 0)
+            while events := await journal.read_events(self._pool, number, after):
+                for event in events:
+                    for key, watch in looking.watched.items():
+                        if watch.seen(name, event):
+                            seen.setdefault(key, event.recorded)
+                after = events[-1].seq
+            seqs[name] = after
+        return Looked(ahead=ahead, seqs=seqs, seen=seen)
+
+    # --- lines ---
+
+    @activity.defn(name=OPEN_INCIDENT)
+    async def open_incident(self, order: OpenOrder) -> Played:
+        """Start an incident from a first report, in the exercise's time."""
+        request = f"{order.drill}-opening-{order.name}"
+        try:
+            first = opening(order.plan, order.facts, order.started, order.at, request)
+        except ScriptError as error:
+            return Played(
+                looked=await self._look(order.looking, order.looking.ahead), problem=str(error)
+            )
+        start = IncidentStart(
+            incident=order.number,
+            space=SPACE,
+            plan=order.plan,
+            opening=first,
+            rules_version=RULES_VERSION,
+        )
+        await self._begin(start, order.at, order.task_queue)
+        incidents = {**order.looking.incidents, order.name: order.number}
+        looking = order.looking.model_copy(update={"incidents": incidents})
+        return Played(looked=await self._look(looking, order.looking.ahead))
+
+    async def _begin(self, start: IncidentStart, at: datetime, task_queue: str) -> None:
+        title = start.plan.jurisdiction.title.zh
+        await self._keeper.start(
+            start,
+            at,
+            task_queue,
+            static_summary=f"{DRILL_MARK}{start.incident}",
+            static_details=f"{title} ({start.plan.id})",
+        )
+        await self._keeper.settled(start.incident)
+
+    @activity.defn(name=GIVE_COMMANDS)
+    async def give_commands(self, order: GiveOrder) -> Played:
+        """Give an action's commands one after the other; refusals are results."""
+        results: list[Result] = []
+        problem: str | None = None
+        try:
+            await self._settled(order.number)
+            found = await board.get(self._pool, order.number)
+            if found is None:
+                raise ScriptError(ENDED)
+            state, digest = found
+            now = await self._keeper.now(order.number)
+            plan = await self._plan(digest)
+            for envelope in commands(
+                plan, state, order.action, order.names, order.started, now, order.request
+            ):
+                results.append(await self._give(order.number, envelope))
+            await self._settled(order.number)
+        except ScriptError as error:
+            problem = str(error)
+        looked = await self._look(order.looking, order.looking.ahead)
+        return Played(looked=looked, results=tuple(results), problem=problem)
+
+    async def _settled(self, number: str) -> None:
+        """Return when the record holds everything; an incident that has ended is settled."""
+        try:
+            await self._keeper.settled(number)
+        except CannotAdvance as error:
+            if error.reason != "ended":
+                # What holds it up passes by itself, and the server tries again.
+                raise ApplicationError(str(error), type=error.reason) from error
+
+    async def _give(self, number: str, envelope: Envelope) -> Result:
+        handle = self._client.get_workflow_handle(number)
+        try:
+            receipt: Receipt = await handle.execute_update(
+                envelope.command.name, envelope, id=update_id(envelope), result_type=Receipt
+            )
+        except WorkflowUpdateFailedError as failed:
+            cause = failed.cause
+            if not isinstance(cause, ApplicationError) or len(cause.details) != 3:
+                raise
+            clause, zh, en = cause.details
+            await self._note(number, envelope, cause.type or "", clause, Text(zh=zh, en=en))
+            return Result(code=cause.type, clause=clause, text=en)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                raise ScriptError(ENDED) from error
+            raise
+        return Result(first=receipt.first)
+
+    async def _note(
+        self, number: str, envelope: Envelope, code: str, clause: str, message: Text
+    ) -> None:
+        """Keep a refusal where those of people are kept."""
+        by = envelope.by
+        await audit.append_refusal(
+            self._pool,
+            at=envelope.received,
+            incident=number,
+            command=envelope.command.name,
+            request_id=envelope.request_id,
+            seat=by.recorder if by else None,
+            person=None,
+            decider=by.decider if by else None,
+            code=code,
+            clause=clause,
+            message=message,
+            once=True,
+        )
+
+    async def _plan(self, digest: str) -> Plan:
+        if digest not in self._plans:
+            self._plans[digest] = await board.get_plan(self._pool, digest)
+        return self._plans[digest]
+
+    # --- saved points and the end ---
+
+    @activity.defn(name=BRANCH_INCIDENT)
+    async def branch_incident(self, order: BranchOrder) -> None:
+        """Make an incident anew from another one's record, and let it go on."""
+        found = await board.get(self._pool, order.old)
+        if found is None:
+            raise ApplicationError(f"there is no record of {order.old}", non_retryable=True)
+        plan = await self._plan(found[1])
+        kept, after = [], 0
+        while events := await journal.read_events(self._pool, order.old, after):
+            kept += [event for event in events if event.recorded <= order.until]
+            after = events[-1].seq
+        made = tuple(anew(kept, order.number))
+        await journal.append(self._pool, SPACE, order.number, plan, made)
+        await drills.copy_inbox(self._pool, order.old, order.number, order.until)
+        fresh = await board.get(self._pool, order.number)
+        assert fresh is not None  # noqa: S101 - it has just been written
+        start = IncidentStart(incident=order.number, space=SPACE, plan=plan, state=fresh[0])
+        await self._begin(start, order.at, order.task_queue)
+
+    @activity.defn(name=STOP_INCIDENTS)
+    async def stop_incidents(self, order: StopOrder) -> None:
+        """End the workflows of incidents that take no part any more; their records stay."""
+        for number in order.numbers:
+            try:
+                await self._keeper.settled(number)
+            except CannotAdvance as error:
+                # Ended already; or its last events are unwritten, and nobody will miss them.
+                activity.logger.info("stopped as it is", extra={"reason": error.reason})
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+            try:
+                await self._client.get_workflow_handle(number).terminate(reason="演练结束")
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+
+    @activity.defn(name=TELL_PLAYERS)
+    async def tell_players(self, order: TellOrder) -> None:
+        """Put into every player's inbox that the exercise is over for now: this is real."""
+        text = Text(
+            zh=f"{SUSPENDED.zh}。原因：{order.reason}。请立即停止演练，按实战要求到岗。",
+            en=f"{SUSPENDED.en}. Reason: {order.reason}. Stop the exercise and take your post.",
+        )
+        for body in order.bodies:
+            entry = inbox.Entry(
+                key=f"{order.key}:{body}",
+                recipient=body,
+                incident=order.drill,
+                notice="suspended",
+                statutory=False,
+                title=SUSPENDED,
+                text=text,
+                queued_at=order.at,
+            )
+            await inbox.put(self._pool, entry)
+
+    @activity.defn(name=KEEP_DRILL)
+    async def keep_drill(self, play: Play) -> None:
+        """Keep the drill as it stands."""
+        await drills.put(self._pool, play)
+
+    @property
+    def activities(self) -> list[Callable[..., Any]]:
+        """All of them, for a worker."""
+        return [
+            self.advance_time,
+            self.open_incident,
+            self.give_commands,
+            self.branch_incident,
+            self.stop_incidents,
+            self.tell_players,
+            self.keep_drill,
+        ]
+
+
+class _Passing:
+    """One stretch of time that passes, with ``ahead`` as far as it has got."""
+
+    def __init__(
+        self, order: AdvanceOrder, keeper: Timekeeper, look: Callable[..., Awaitable[Looked]]
+    ) -> None:
+        self.ahead = order.looking.ahead
+        self._looking = order.looking
+        self._to = order.to
+        self._until_due = order.until_due
+        self.numbers = tuple(order.looking.incidents.values())
+        self._speed = REAL_TIME / order.minutes_per_hour if order.minutes_per_hour else None
+        """The exercise's time to ours; None: at once."""
+        self._grace = GRACE if self._speed is None else timedelta()
+        self._keeper = keeper
+        self._look = look
+
+    async def run(self) -> Looked:
+        """Let it pass; see ``advance_time``."""
+        due = await self._next_due() if self._until_due else None
+        to = self._to if due is None else min(self._to, due)
+        began, entered = time.monotonic(), self._now()
+        while True:
+            await self._move(await self._target(to, entered, time.monotonic() - began))
+            seen = await self._look(self._looking, self.ahead)
+            self.ahead = seen.ahead
+            over = self._now() >= to or time.monotonic() - began > STRETCH.total_seconds()
+            if seen.seen or over:
+                return seen.model_copy(update={"due": due})
+            if self._speed is not None:
+                left = (to - self._now()).total_seconds() / self._speed
+                await asyncio.sleep(min(CHUNK_SECONDS, max(left, 0)))
+
+    async def _target(self, to: datetime, entered: datetime, spent: float) -> datetime:
+        """How far to go before the records are looked at again."""
+        if self._speed is not None:
+            return min(to, entered + timedelta(seconds=spent * self._speed))
+        if self._looking.watched:
+            # What a line waits for may happen whenever an incident wakes up.
+            wakes = [await self._keeper.next_wake(number) for number in self.numbers]
+            return min((wake for wake in wakes if wake is not None and wake < to), default=to)
+        return to
+
+    async def _next_due(self) -> datetime:
+        """When the next clock is due; now, if none is."""
+        dues = [await self._keeper.next_due(number) for number in self.numbers]
+        return min((due for due in dues if due is not None), default=self._now())
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    async def _move(self, target: datetime) -> None:
+        """Let every incident, and with them the exercise, come to ``target``."""
+        if self._speed == 1:
+            return
+        reached = await asyncio.gather(*(self._one(number, target) for number in self.numbers))
+        self.ahead = max(self.ahead, max((target, *reached)) - datetime.now(UTC))
+
+    async def _one(self, number: str, target: datetime) -> datetime:
+        while True:
+            try:
+                return await self._keeper.advance(number, target, SKIPS, self._grace)
+            except CannotAdvance as error:
+                if error.reason == "ended":
+                    return target
+                if error.reason != "budget":
+                    raise
+
+
+async def _beat() -> None:
+    """Say that somebody works on it, and hear whether it is to stop."""
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(BEAT_SECONDS)
