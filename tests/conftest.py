@@ -179,6 +179,19 @@ async def drill_client(supervisor: Supervisor, tmp_path_factory: pytest.TempPath
     return client
 
 
+@pytest.fixture(scope="session")
+async def live_client(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """A client of a server as real incidents have it: its time cannot be advanced."""
+    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
+    server = Temporal(binaries.find().temporal, port, SPACE, name="live")
+    log = tmp_path_factory.mktemp("live") / "log"
+    await supervisor.start(server.program(log), server.ready, 60)
+    client = await server.connect()
+    await ensure_namespace(client)
+    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
+    return client
+
+
 _exit_status = pytest.StashKey[int]()
 
 

@@ -257,7 +257,7 @@ def router(space: Space, base: str) -> APIRouter:
         status_code=201,
         operation_id=f"{space.name}_open_drill",
         summary="开设演练（导调）",
-        response_model=DrillView,
+        response_model=StaffView,
         responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
     )
     async def open_drill(

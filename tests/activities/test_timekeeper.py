@@ -13,15 +13,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
 
 from activities.timekeeper import WHY, CannotAdvance, Timekeeper
-from embedded import binaries, ports
-from embedded.supervisor import Supervisor
-from embedded.temporal import Temporal, ensure_namespace, ensure_search_attributes
 from store import journal
 from store.pool import Pool, open_pool
 from tests.conftest import SPACE, Database
 from tests.workflows.conftest import Open, open_incident, opening, pool, queue
 from tests.workflows.harness import PLAN, IncidentDriver, number, working
-from workflows.contracts import SEARCH_ATTRIBUTES, IncidentStart
+from workflows.contracts import IncidentStart
 
 __all__ = ["open_incident", "pool", "queue"]
 
@@ -36,19 +33,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def keeper(temporal_client: Client) -> Timekeeper:
     return Timekeeper(temporal_client, patience=3.0)
-
-
-@pytest.fixture(scope="module")
-async def live(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """A client of a server as real incidents have it."""
-    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
-    server = Temporal(binaries.find().temporal, port, SPACE, name="live")
-    log = tmp_path_factory.mktemp("live") / "log"
-    await supervisor.start(server.program(log), server.ready, 60)
-    client = await server.connect()
-    await ensure_namespace(client)
-    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
-    return client
 
 
 @pytest.fixture
@@ -221,15 +205,15 @@ async def test_a_cancelled_advance_stops_the_clock(keeper: Timekeeper, open_inci
 
 
 async def test_the_server_of_real_incidents_refuses_by_itself(
-    live: Client, keeper: Timekeeper
+    live_client: Client, keeper: Timekeeper
 ) -> None:
     name = number()
-    incident = IncidentDriver(live, None, name, queue="nobody")  # type: ignore[arg-type]
+    incident = IncidentDriver(live_client, None, name, queue="nobody")  # type: ignore[arg-type]
     at = datetime.now(UTC)
-    timekeeper = Timekeeper(live)
+    timekeeper = Timekeeper(live_client)
     await timekeeper.start(begin(name, at), at, "nobody")
     with pytest.raises(RPCError, match="Time-Skipping feature is not enabled for namespace"):
-        await TimeSkipper(live).fast_forward(incident.handle, timedelta(hours=1))
+        await TimeSkipper(live_client).fast_forward(incident.handle, timedelta(hours=1))
     assert await keeper.capable()
     assert not await timekeeper.capable()
     error = await refused(timekeeper, name, timedelta(hours=1), PLENTY)
@@ -240,12 +224,12 @@ async def test_the_server_of_real_incidents_refuses_by_itself(
 
 
 async def test_where_time_cannot_be_advanced_an_incident_begins_when_its_time_has_come(
-    live: Client,
+    live_client: Client,
 ) -> None:
     name, at = number(), datetime.now(UTC) + timedelta(seconds=1)
-    now = await Timekeeper(live).start(begin(name, at), at, "nobody")
+    now = await Timekeeper(live_client).start(begin(name, at), at, "nobody")
     assert now < at
-    described = (await live.get_workflow_handle(name).describe()).raw_description
+    described = (await live_client.get_workflow_handle(name).describe()).raw_description
     started = described.workflow_execution_info.execution_time.ToDatetime(UTC)
     assert abs(started - at) < NEAR
 

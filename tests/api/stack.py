@@ -17,7 +17,7 @@ from embedded.folder import ROLES
 from embedded.migrations import migrate
 from embedded.postgres import APPLICATION, MIGRATOR, Postgres
 from embedded.supervisor import Child, Program
-from embedded.temporal import Temporal, ensure_namespace, ensure_search_attributes
+from embedded.temporal import TIME_SKIPPING, Temporal, ensure_namespace, ensure_search_attributes
 from embedded.user import server_user
 from tests.conftest import SPACE
 from workflows.contracts import SEARCH_ATTRIBUTES
@@ -29,9 +29,10 @@ QUEUE = "incidents"
 class Stack:
     """The three parts, each a child of ours that can be killed and started again."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        """Parts in ``folder``; ``settings`` go into the worker's environment."""
+    def __init__(self, folder: Path, space: str = SPACE, **settings: str) -> None:
+        """Parts in ``folder`` for a space; ``settings`` go into the worker's environment."""
         self._folder = folder
+        self._space = space
         self._settings = settings
         self._found = binaries.find()
         self._children: dict[str, Child] = {}
@@ -46,19 +47,23 @@ class Stack:
             user,
         )
         self.temporal = Temporal(
-            self._found.temporal, chosen["Temporal"], SPACE, folder / "temporal.db"
+            self._found.temporal,
+            chosen["Temporal"],
+            space,
+            folder / "temporal.db",
+            dynamic_config=None if space == SPACE else TIME_SKIPPING,
         )
 
     @property
     def database_url(self) -> str:
         """The database as the application's role."""
-        return self.postgres.url(APPLICATION, space=SPACE)
+        return self.postgres.url(APPLICATION, space=self._space)
 
     async def connect(self) -> Client:
         """A client as the API makes it: it needs no server until the first call."""
         return await Client.connect(
             self.temporal.address,
-            namespace=SPACE,
+            namespace=self._space,
             data_converter=pydantic_data_converter,
             lazy=True,
         )
@@ -111,11 +116,11 @@ class Stack:
         """Start the servers and make what a first start makes."""
         self.postgres.initialise()
         await self.start("postgres")
-        await self.postgres.prepare([SPACE])
+        await self.postgres.prepare([self._space])
         await migrate(
             self._found.dbmate,
-            self.postgres.url(MIGRATOR, space=SPACE),
-            SPACE,
+            self.postgres.url(MIGRATOR, space=self._space),
+            self._space,
             self._folder / "migrations",
         )
         await self.start("temporal")
@@ -144,7 +149,8 @@ class Stack:
                 "PATH": os.defpath,
                 "HOME": os.environ.get("HOME", "/"),
                 "TEMPORAL_ADDRESS": self.temporal.address,
-                "TEMPORAL_NAMESPACE": SPACE,
+                "TEMPORAL_NAMESPACE": self._space,
+                "YAOAN_SPACE": self._space,
                 "YAOAN_DATABASE_URL": self.database_url,
                 "YAOAN_DATA_DIR": str(self._folder),
                 "YAOAN_TASK_QUEUE": QUEUE,

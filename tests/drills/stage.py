@@ -58,12 +58,13 @@ class Stage:
         """Open it, with the people who play the roles."""
         self.drill = self.drill or f"D-{datetime.now(UTC):%H%M%S}-{next(_drills)}"
         people = {role: tuple(names) for role, names in (players or {}).items()}
+        options = dict(self.options)
         play = opened(
             self.plan, self.scenario, self.drill, "6.5", DIRECTOR, datetime.now(UTC), people
-        )
+        ).model_copy(update={"capable": options.pop("capable", True)})
         await sealed(self.client, SECRET).start_workflow(
             DRILL_WORKFLOW,
-            DrillStart(plan=self.plan, play=play, task_queue=self.queue, **self.options),
+            DrillStart(plan=self.plan, play=play, task_queue=self.queue, **options),
             id=self.drill,
             task_queue=drills_queue(self.queue),
         )
