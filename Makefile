@@ -1,14 +1,15 @@
 # yaoan: set up, run, test, check.  PYTHON names the interpreter that makes .venv.
 
 PYTHON ?= python3
+SCENARIO ?= drills/late-report.yaml
 VENV := .venv
 PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-PACKAGES := domain workflows activities store api embedded commands
+PACKAGES := domain workflows activities store api embedded commands bench
 SOURCES := $(wildcard $(PACKAGES) tests worker.py cli.py settings.py)
 
-.PHONY: help setup run test check format clauses lock clean
+.PHONY: help setup run test check drill bench format clauses lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,6 +28,12 @@ check: setup ## formatting, lint, strict types, direction of imports
 	$(VENV)/bin/ruff check $(SOURCES)
 	$(VENV)/bin/mypy $(SOURCES)
 	$(VENV)/bin/lint-imports --no-cache
+
+drill: setup ## play a drill by its script, on servers of its own (SCENARIO=drills/….yaml ARGS="--papers DIR")
+	@exec $(VENV)/bin/yaoan drill run $(SCENARIO) $(ARGS)
+
+bench: setup ## figures, each beside a baseline of the same run
+	@$(PY) -m bench
 
 format: setup ## format and repair what can be repaired
 	$(VENV)/bin/ruff check --fix $(SOURCES)

@@ -4,10 +4,11 @@ Everything may be done twice: targets are absolute, numbers and request ids are 
 """
 
 import asyncio
+import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError
@@ -46,6 +47,9 @@ from workflows.drill_contracts import (
     TellOrder,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 SKIPS: Final = 2_000
 """At most so many skips from one timer to the next before we look again."""
 GRACE: Final = timedelta(seconds=10)
@@ -63,6 +67,28 @@ SUSPENDED = Text(
 )
 
 
+def _beating(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """``work``, saying all the while that somebody is at it, and hearing whether it is to stop.
+
+    A worker that was killed shows soon, and another one takes over.
+    """
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    @functools.wraps(work)
+    async def beaten(*args: P.args, **more: P.kwargs) -> T:
+        beating = asyncio.create_task(beat())
+        try:
+            return await work(*args, **more)
+        finally:
+            beating.cancel()
+
+    return beaten
+
+
 class Direction:
     """The activities of drills; see ``workflows/drill.py``."""
 
@@ -76,10 +102,10 @@ class Direction:
     # --- time ---
 
     @activity.defn(name=ADVANCE_TIME)
+    @_beating
     async def advance_time(self, order: AdvanceOrder) -> Looked:
         """Let time pass until the target, a watched event, or an order to stop."""
         passing = _Passing(order, self._keeper, self._look)
-        beating = asyncio.create_task(_beat())
         try:
             return await passing.run()
         except asyncio.CancelledError:
@@ -90,8 +116,6 @@ class Direction:
         except CannotAdvance as error:
             seen = await self._look(order.looking, await self._ahead(passing))
             return seen.model_copy(update={"stuck": error.reason})
-        finally:
-            beating.cancel()
 
     async def _ahead(self, passing: "_Passing") -> timedelta:
         """How far ahead the exercise is where time was stopped on the way."""
@@ -122,6 +146,7 @@ class Direction:
     # --- lines ---
 
     @activity.defn(name=OPEN_INCIDENT)
+    @_beating
     async def open_incident(self, order: OpenOrder) -> Played:
         """Start an incident from a first report, in the exercise's time."""
         request = f"{order.drill}-opening-{order.name}"
@@ -155,17 +180,17 @@ class Direction:
         await self._keeper.settled(start.incident)
 
     @activity.defn(name=GIVE_COMMANDS)
+    @_beating
     async def give_commands(self, order: GiveOrder) -> Played:
         """Give an action's commands one after the other; refusals are results."""
         results: list[Result] = []
         problem: str | None = None
         try:
-            await self._settled(order.number)
+            now = await self._settled(order.number, looked=order.looking.alone)
             found = await board.get(self._pool, order.number)
             if found is None:
                 raise ScriptError(ENDED)
             state, digest = found
-            now = await self._keeper.now(order.number)
             plan = await self._plan(digest)
             for envelope in commands(
                 plan, state, order.action, order.names, order.started, now, order.request
@@ -177,14 +202,17 @@ class Direction:
         looked = await self._look(order.looking, order.looking.ahead)
         return Played(looked=looked, results=tuple(results), problem=problem)
 
-    async def _settled(self, number: str) -> None:
-        """Return when the record holds everything; an incident that has ended is settled."""
+    async def _settled(self, number: str, looked: bool = False) -> datetime:
+        """The time, once the record holds everything; an incident that has ended is settled."""
         try:
-            await self._keeper.settled(number)
+            if looked:
+                return await self._keeper.now(number)
+            return await self._keeper.settled(number)
         except CannotAdvance as error:
-            if error.reason != "ended":
-                # What holds it up passes by itself, and the server tries again.
-                raise ApplicationError(str(error), type=error.reason) from error
+            if error.reason == "ended":
+                return await self._keeper.now(number)
+            # What holds it up passes by itself, and the server tries again.
+            raise ApplicationError(str(error), type=error.reason) from error
 
     async def _give(self, number: str, envelope: Envelope) -> Result:
         handle = self._client.get_workflow_handle(number)
@@ -233,6 +261,7 @@ class Direction:
     # --- saved points and the end ---
 
     @activity.defn(name=BRANCH_INCIDENT)
+    @_beating
     async def branch_incident(self, order: BranchOrder) -> None:
         """Make an incident anew from another one's record, and let it go on."""
         found = await board.get(self._pool, order.old)
@@ -252,6 +281,7 @@ class Direction:
         await self._begin(start, order.at, order.task_queue)
 
     @activity.defn(name=STOP_INCIDENTS)
+    @_beating
     async def stop_incidents(self, order: StopOrder) -> None:
         """End the workflows of incidents that take no part any more; their records stay."""
         for number in order.numbers:
@@ -270,6 +300,7 @@ class Direction:
                     raise
 
     @activity.defn(name=TELL_PLAYERS)
+    @_beating
     async def tell_players(self, order: TellOrder) -> None:
         """Put into every player's inbox that the exercise is over for now: this is real."""
         text = Text(
@@ -290,6 +321,7 @@ class Direction:
             await inbox.put(self._pool, entry)
 
     @activity.defn(name=KEEP_DRILL)
+    @_beating
     async def keep_drill(self, play: Play) -> None:
         """Keep the drill as it stands."""
         await drills.put(self._pool, play)
@@ -327,6 +359,8 @@ class _Passing:
 
     async def run(self) -> Looked:
         """Let it pass; see ``advance_time``."""
+        if self._speed != 1 and not await self._keeper.capable():
+            raise CannotAdvance("incapable")
         due = await self._next_due() if self._until_due else None
         to = self._to if due is None else min(self._to, due)
         began, entered = time.monotonic(), self._now()
@@ -369,16 +403,11 @@ class _Passing:
     async def _one(self, number: str, target: datetime) -> datetime:
         while True:
             try:
-                return await self._keeper.advance(number, target, SKIPS, self._grace)
+                return await self._keeper.advance(
+                    number, target, SKIPS, grace=self._grace, settled=self._looking.alone
+                )
             except CannotAdvance as error:
                 if error.reason == "ended":
                     return target
                 if error.reason != "budget":
                     raise
-
-
-async def _beat() -> None:
-    """Say that somebody works on it, and hear whether it is to stop."""
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(BEAT_SECONDS)

@@ -174,7 +174,13 @@ class Timekeeper:
         return await self.now(start.incident)
 
     async def advance(
-        self, incident: str, to: datetime, budget: int, grace: timedelta = timedelta()
+        self,
+        incident: str,
+        to: datetime,
+        budget: int,
+        *,
+        grace: timedelta = timedelta(),
+        settled: bool = False,
     ) -> datetime:
         """Let the time of ``incident`` pass until ``to``, UTC; what has passed is not repeated.
 
@@ -184,6 +190,7 @@ class Timekeeper:
         Args:
             budget: at most so many skips from one timer to the next without a stop.
             grace: what falls due so soon after ``to`` counts as due then, and is waited for.
+            settled: it is known that nothing is under way, so that this is not asked first.
 
         Returns:
             The incident's own time: ``to``, or later if it was there already.
@@ -194,6 +201,8 @@ class Timekeeper:
         """
         if not await self.capable() and await self.now(incident) < to:
             raise CannotAdvance("incapable")
+        if settled and (now := _time(await self._running(incident))) < to:
+            await self._skip(incident, now, to, budget)
         while True:
             now, seen = await self._settled(incident)
             if now < to:
@@ -289,14 +298,13 @@ class Timekeeper:
             await self._configure(incident, TimeSkippingConfig())
 
     def _stuck(self, seen: WorkflowExecutionDescription, began: dict[str, float]) -> bool:
-        """Whether an activity has failed, or been pending since long before, as ``began`` says."""
-        now = time.monotonic()
-        pending = seen.raw_description.pending_activities
-        return any(
-            activity.attempt > 1
-            or now - began.setdefault(activity.activity_id, now) > self._patience
-            for activity in pending
-        )
+        """Whether an activity has failed, or anything been pending for long, as ``began`` says."""
+        now, raw = time.monotonic(), seen.raw_description
+        pending = {activity.activity_id for activity in raw.pending_activities}
+        if raw.HasField("pending_workflow_task"):
+            pending.add(f"task {raw.pending_workflow_task.original_scheduled_time.ToJsonString()}")
+        failed = any(activity.attempt > 1 for activity in raw.pending_activities)
+        return failed or any(now - began.setdefault(one, now) > self._patience for one in pending)
 
     async def _settled(self, incident: str) -> tuple[datetime, Overview]:
         """The time and what is seen of ``incident``, once it is settled.

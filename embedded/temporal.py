@@ -51,6 +51,11 @@ TIME_SKIPPING: Mapping[str, str] = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "system.workflowTimeSkippingEnabled": "true",
     "history.timerProcessorMaxTimeShift": '"10ms"',
+    # The queues are read 20 times a second and no more, unless told otherwise; a wake-up takes
+    # several readings, so that no more than three would be skipped to in a second.
+    "history.timerProcessorMaxPollRPS": "2000",
+    "history.transferProcessorMaxPollRPS": "2000",
+    "history.visibilityProcessorMaxPollRPS": "2000",
 }
 """Further dynamic configuration for a server whose workflows may skip time; never for incidents."""
 

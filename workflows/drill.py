@@ -36,6 +36,8 @@ ATTEMPT = timedelta(minutes=2)
 """One attempt of an activity that plays a line."""
 KEEPING = timedelta(seconds=3)
 """How long the giver of an order waits until PostgreSQL has it."""
+UNSEEN = 25
+"""So many changes of a drill that nobody plays go into PostgreSQL together."""
 STUCK = timedelta(seconds=5)
 """How long to wait before time is let pass again, where it did not."""
 
@@ -276,6 +278,7 @@ class Drill:
             order,
             result_type=result,
             start_to_close_timeout=ATTEMPT,
+            heartbeat_timeout=c.HEARTBEAT,
             retry_policy=RETRIES,
         )
         while not going.done():
@@ -298,6 +301,7 @@ class Drill:
             seqs=progress.seqs,
             watched=progress.schedule.watched(play.lines),
             ahead=play.ahead,
+            alone=play.unattended,
         )
 
     # --- kept, continued, over ---
@@ -305,14 +309,24 @@ class Drill:
     async def _keep(self) -> None:
         """Put the drill into PostgreSQL whenever it has changed, however long that takes."""
         while True:
-            await workflow.wait_condition(lambda: self._kept < self._play.version or self._over())
+            await workflow.wait_condition(lambda: self._to_keep() or self._over())
             if self._kept >= self._play.version:
                 return
             version = self._play.version
             await workflow.execute_activity(
-                c.KEEP_DRILL, self._play, start_to_close_timeout=ATTEMPT, retry_policy=RETRIES
+                c.KEEP_DRILL,
+                self._play,
+                start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=c.HEARTBEAT,
+                retry_policy=RETRIES,
             )
             self._kept = version
+
+    def _to_keep(self) -> bool:
+        # With nobody there to look at it, not every line has to be kept at once.
+        unseen = self._play.unattended and self._play.mode == "running"
+        some = UNSEEN if unseen and workflow.all_handlers_finished() else 1
+        return self._play.version - self._kept >= some
 
     def _asked(self) -> bool:
         return bool(self._orders)

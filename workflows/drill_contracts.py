@@ -73,6 +73,8 @@ class Looking(Model):
     seqs: dict[str, int]
     watched: dict[str, Watch]
     ahead: timedelta
+    alone: bool = False
+    """Nobody but the drill acts on the incidents, so they stand as its last step left them."""
 
 
 class AdvanceOrder(Model):

@@ -117,13 +117,11 @@ def _at_goal(play: Play, real: datetime) -> Play:
 
 def looked(play: Play, seen: Looked, real: datetime) -> Play:
     """Time has passed, and the records have been read."""
+    if seen.stuck == "incapable":
+        return _changed(_in_real_time(play))
     progress = play.progress
     known = play.model_copy(
-        update={
-            "ahead": seen.ahead if play.capable else play.ahead,
-            "stuck": seen.stuck,
-            "capable": play.capable and seen.stuck != "incapable",
-        }
+        update={"ahead": seen.ahead if play.capable else play.ahead, "stuck": seen.stuck}
     ).with_progress(
         seqs={**progress.seqs, **seen.seqs},
         schedule=progress.schedule.happened(
@@ -135,6 +133,24 @@ def looked(play: Play, seen: Looked, real: datetime) -> Play:
         known = known.model_copy(update={"goal": goal})
     changed = (known.stuck, known.progress.schedule) != (play.stuck, progress.schedule)
     return _changed(known) if changed else known
+
+
+def _in_real_time(play: Play) -> Play:
+    """The drill where no time can be advanced after all: its clock is ours from now on."""
+    assert play.started is not None  # noqa: S101 - its time was to be advanced
+    back = -play.ahead
+    real = play.model_copy(
+        update={
+            "capable": False,
+            "minutes_per_hour": REAL_TIME,
+            "goal": None,
+            "stuck": None,
+            "ahead": timedelta(),
+            "started": play.started + back,
+            "halted": None if play.halted is None else play.halted + back,
+        }
+    )
+    return real.with_progress(schedule=play.progress.schedule.later(back))
 
 
 def delivered(play: Play, key: str, inject: Inject, opened: str | None, real: datetime) -> Play:

@@ -1,5 +1,7 @@
 """6.5: the course of a drill: what happens next, and what has become of it."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.drill.course import PassTime, PlayLine, Result, failed
@@ -63,9 +65,15 @@ def test_where_time_cannot_be_advanced_it_passes_as_ours_does() -> None:
     assert game.next.minutes_per_hour == 60
 
 
-def test_a_server_that_turns_out_not_to_let_time_pass_is_waited_for() -> None:
-    game = halfway(0).order(Advance(by=hours(1))).look(stuck="incapable")
-    assert (game.play.stuck, game.play.capable) == ("incapable", False)
+def test_where_it_turns_out_that_no_time_can_be_advanced_the_clock_is_ours_from_then_on() -> None:
+    game = halfway(0).order(Advance(by=hours(1)))
+    wait = game.due["inject 2"] - (game.play.now(game.real) - START)
+    game.look(stuck="incapable")
+    play = game.play
+    assert (play.capable, play.goal, play.ahead) == (False, None, timedelta())
+    assert play.now(game.real) == game.real
+    # What was to come in so many minutes still is.
+    assert play.progress.schedule.due["inject 2"] - game.real == wait
     assert isinstance(game.next, PassTime)
     assert game.next.minutes_per_hour == 60
 
