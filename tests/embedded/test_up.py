@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from api.examples import INTAKE
+from domain.drill.play import STAFF_SEATS
 from embedded import binaries, ports
 from embedded.folder import ROLES, DataFolder
 from embedded.postgres import Postgres
@@ -84,11 +85,19 @@ async def test_the_database_holds_digests_alone(running: Running) -> None:
         database="yaoan",
     )
     try:
-        digests = await connection.fetch("SELECT digest FROM incidents.credential")
+        real = await connection.fetch("SELECT digest FROM incidents.credential")
+        drill = await connection.fetch("SELECT digest FROM drill.credential")
     finally:
         await connection.close()
-    expected = {hashlib.sha256(one["token"].encode()).hexdigest() for one in running.credentials()}
-    assert {row["digest"] for row in digests} == expected
+    digests = {
+        one["seat"]: hashlib.sha256(one["token"].encode()).hexdigest()
+        for one in running.credentials()
+    }
+    assert {row["digest"] for row in drill} == set(digests.values())
+    # Whoever directs exercises is nobody among real incidents.
+    seats = {seat: digest for seat, digest in digests.items() if seat not in STAFF_SEATS}
+    assert {row["digest"] for row in real} == set(seats.values())
+    assert len(seats) == len(digests) - len(STAFF_SEATS)
 
 
 def test_a_second_one_on_the_same_folder_is_refused(running: Running) -> None:
