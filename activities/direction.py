@@ -40,9 +40,9 @@ from workflows.drill_contracts import (
     AdvanceOrder,
     BranchOrder,
     GiveOrder,
+    LineOutcome,
     Looking,
     OpenOrder,
-    Played,
     StopOrder,
     TellOrder,
 )
@@ -106,16 +106,19 @@ class Direction:
     async def advance_time(self, order: AdvanceOrder) -> Looked:
         """Let time pass until the target, a watched event, or an order to stop."""
         passing = _Passing(order, self._keeper, self._look)
+        if activity.info().attempt > 1:
+            # Somebody was at it before, who knows how far.
+            passing.ahead = await self._ahead(passing)
         try:
             return await passing.run()
         except asyncio.CancelledError:
             # To be told to stop is no failure: what counts is how far it has come.
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
-            return await self._look(order.looking, await self._ahead(passing))
+            return Looked(ahead=await self._ahead(passing))
         except CannotAdvance as error:
-            seen = await self._look(order.looking, await self._ahead(passing))
-            return seen.model_copy(update={"stuck": error.reason})
+            # Without a look: the database may be what holds it up.
+            return Looked(ahead=await self._ahead(passing), stuck=error.reason)
 
     async def _ahead(self, passing: "_Passing") -> timedelta:
         """How far ahead the exercise is where time was stopped on the way."""
@@ -147,13 +150,13 @@ class Direction:
 
     @activity.defn(name=OPEN_INCIDENT)
     @_beating
-    async def open_incident(self, order: OpenOrder) -> Played:
+    async def open_incident(self, order: OpenOrder) -> LineOutcome:
         """Start an incident from a first report, in the exercise's time."""
         request = f"{order.drill}-opening-{order.name}"
         try:
             first = opening(order.plan, order.facts, order.started, order.at, request)
         except ScriptError as error:
-            return Played(
+            return LineOutcome(
                 looked=await self._look(order.looking, order.looking.ahead), problem=str(error)
             )
         start = IncidentStart(
@@ -166,7 +169,7 @@ class Direction:
         await self._begin(start, order.at, order.task_queue)
         incidents = {**order.looking.incidents, order.name: order.number}
         looking = order.looking.model_copy(update={"incidents": incidents})
-        return Played(looked=await self._look(looking, order.looking.ahead))
+        return LineOutcome(looked=await self._look(looking, order.looking.ahead))
 
     async def _begin(self, start: IncidentStart, at: datetime, task_queue: str) -> None:
         title = start.plan.jurisdiction.title.zh
@@ -181,7 +184,7 @@ class Direction:
 
     @activity.defn(name=GIVE_COMMANDS)
     @_beating
-    async def give_commands(self, order: GiveOrder) -> Played:
+    async def give_commands(self, order: GiveOrder) -> LineOutcome:
         """Give an action's commands one after the other; refusals are results."""
         results: list[Result] = []
         problem: str | None = None
@@ -200,7 +203,7 @@ class Direction:
         except ScriptError as error:
             problem = str(error)
         looked = await self._look(order.looking, order.looking.ahead)
-        return Played(looked=looked, results=tuple(results), problem=problem)
+        return LineOutcome(looked=looked, results=tuple(results), problem=problem)
 
     async def _settled(self, number: str, looked: bool = False) -> datetime:
         """The time, once the record holds everything; an incident that has ended is settled."""
@@ -262,7 +265,7 @@ class Direction:
 
     @activity.defn(name=BRANCH_INCIDENT)
     @_beating
-    async def branch_incident(self, order: BranchOrder) -> None:
+    async def branch_incident(self, order: BranchOrder) -> bool:
         """Make an incident anew from another one's record, and let it go on."""
         found = await board.get(self._pool, order.old)
         if found is None:
@@ -279,6 +282,7 @@ class Direction:
         assert fresh is not None  # noqa: S101 - it has just been written
         start = IncidentStart(incident=order.number, space=SPACE, plan=plan, state=fresh[0])
         await self._begin(start, order.at, order.task_queue)
+        return True
 
     @activity.defn(name=STOP_INCIDENTS)
     @_beating
@@ -288,8 +292,9 @@ class Direction:
             try:
                 await self._keeper.settled(number)
             except CannotAdvance as error:
-                # Ended already; or its last events are unwritten, and nobody will miss them.
-                activity.logger.info("stopped as it is", extra={"reason": error.reason})
+                # Ended already, or never to be written. Anything else is still to be written.
+                if error.reason not in ("ended", "diverged"):
+                    raise ApplicationError(str(error), type=error.reason) from error
             except RPCError as error:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise
@@ -397,7 +402,14 @@ class _Passing:
         """Let every incident, and with them the exercise, come to ``target``."""
         if self._speed == 1:
             return
-        reached = await asyncio.gather(*(self._one(number, target) for number in self.numbers))
+        moving = [asyncio.create_task(self._one(number, target)) for number in self.numbers]
+        try:
+            reached = await asyncio.gather(*moving)
+        finally:
+            # Where one cannot go on, none may run on alone.
+            for one in moving:
+                one.cancel()
+            await asyncio.gather(*moving, return_exceptions=True)
         self.ahead = max(self.ahead, max((target, *reached)) - datetime.now(UTC))
 
     async def _one(self, number: str, target: datetime) -> datetime:

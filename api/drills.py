@@ -4,19 +4,25 @@ Whoever asks sees what may be seen: a player neither what is still to come nor w
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
 from activities.sealing import sealed
 from activities.timekeeper import Timekeeper
 from api.intake import Key, reused
+from api.patience import within
 from api.problems import FieldError, Problem, not_found, refused, unavailable
 from api.security import Actor
 from api.space import Space
@@ -33,6 +39,7 @@ from store.evaluations import Evaluated, evaluated
 from store.scenarios import ScenarioError, list_scenarios, parse_scenario
 from workflows.drill_contracts import (
     DRILL_WORKFLOW,
+    EMERGENCY_SIGNAL,
     ORDER_UPDATE,
     PLAY_QUERY,
     DrillStart,
@@ -125,24 +132,25 @@ class Drills:
             dict(players),
         )
 
-        async def start(client: Client) -> None:
+        async def start(client: Client) -> Play:
             capable = await Timekeeper(client).capable()
+            begun = play.model_copy(update={"capable": capable})
             await self._client(client).start_workflow(
                 DRILL_WORKFLOW,
-                self._start(play.model_copy(update={"capable": capable})),
+                self._start(begun),
                 id=number,
                 task_queue=drills_queue(space.settings.task_queue),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             )
+            return begun
 
         try:
-            await self._ask(start, START_SECONDS)
+            return await self._ask(start, START_SECONDS), True
         except WorkflowAlreadyStartedError as error:
             known = await self.get(number)
-            if (known.scenario, known.players) != (scenario, dict(players)):
+            if known.scenario != scenario:
                 raise reused() from error
             return known, False
-        return play, True
 
     def _start(self, play: Play) -> DrillStart:
         return DrillStart(
@@ -158,9 +166,10 @@ class Drills:
             Problem: it was refused (403, 409, 422), there is no such drill (404), or nobody
                 can take it now (503).
         """
-        given = GivenOrder(order=order, by=actor.by, request=f"{actor.seat}:{key.value}")
+        given = self._given(order, actor, key)
         sent = canonical_json(order.model_dump(mode="json", by_alias=True))
-        id = f"{given.request}:{hashlib.sha256(sent).hexdigest()[:16]}"
+        # It stands unsealed in the history, and a plain hash of a short order can be guessed.
+        id = f"{given.request}:{self._space.fingerprint(sent)[:16]}"
 
         async def update(client: Client) -> Ordered:
             handle = self._client(client).get_workflow_handle(drill)
@@ -194,6 +203,10 @@ class Drills:
 
         return await self._updated(again)
 
+    @staticmethod
+    def _given(order: Order, actor: Actor, key: Key) -> GivenOrder:
+        return GivenOrder(order=order, by=actor.by, request=f"{actor.seat}:{key.value}")
+
     async def _updated(self, update: Callable[[Client], Awaitable[Ordered]]) -> Ordered:
         try:
             return await self._ask(update, ORDER_SECONDS)
@@ -216,16 +229,35 @@ class Drills:
         found = await self._running()
 
         async def one(drill: str) -> bool:
+            order = Suspend(reason=reason)
             try:
-                await self.order(drill, Suspend(reason=reason), actor, key)
+                await self.order(drill, order, actor, key)
             except Problem as problem:
+                if problem.code == "drill_stands_otherwise":
+                    # It ended meanwhile, which is as good.
+                    return True
                 log.error("drill %s is not suspended: %s", drill, problem.code)
-                # It ended meanwhile, which is as good.
-                return problem.code == "drill_stands_otherwise"
-            return True
+            except Exception:  # whatever it is, the others are to hear of it
+                log.exception("drill %s is not suspended", drill)
+            else:
+                return True
+            return await self._signalled(drill, self._given(order, actor, key))
 
         heard = await asyncio.gather(*(one(drill) for drill in found))
         return dict(zip(found, heard, strict=True))
+
+    async def _signalled(self, drill: str, given: GivenOrder) -> bool:
+        """Whether an order that no worker took now waits for one."""
+
+        async def signal(client: Client) -> None:
+            handle = self._client(client).get_workflow_handle(drill)
+            await handle.signal(EMERGENCY_SIGNAL, given)
+
+        try:
+            await self._space.temporal.ask(signal, LOOK_SECONDS)
+        except (NotRunning, Late, TemporalDown, RPCError):
+            return False
+        return True
 
     async def _running(self) -> list[str]:
         """The drills that have not ended, by what Temporal and PostgreSQL know together."""
@@ -240,12 +272,10 @@ class Drills:
         except Problem as error:
             problem = error
         try:
-            kept = await drills.list_drills(await self._space.pool(), unfinished=True)
+            found.update(await within(LOOK_SECONDS, drills.unfinished(await self._space.pool())))
         except StoreError:
             if problem is not None:
                 raise problem from None
-        else:
-            found.update(play.drill for play in kept)
         return sorted(found)
 
     # --- reading ---
@@ -257,6 +287,14 @@ class Drills:
             Problem: 404 there is none; 503 nobody can tell.
         """
 
+        try:
+            kept = await within(LOOK_SECONDS, drills.get(await self._space.pool(), drill))
+        except StoreError:
+            kept = None
+        if kept is not None and kept.mode == "ended":
+            # Nothing changes it but what is kept at once; its history would be replayed whole.
+            return kept
+
         async def query(client: Client) -> Play:
             handle = self._client(client).get_workflow_handle(drill)
             play: Play = await handle.query(PLAY_QUERY, result_type=Play)
@@ -264,7 +302,7 @@ class Drills:
 
         try:
             return await self._space.temporal.ask(query, LOOK_SECONDS)
-        except (NotRunning, Late, TemporalDown):
+        except (NotRunning, Late, TemporalDown, RPCError, WorkflowQueryFailedError):
             return await self._kept(drill)
 
     async def _kept(self, drill: str) -> Play:

@@ -21,6 +21,7 @@ from domain.base import Text
 from domain.incident.envelope import Envelope
 from domain.incident.state import State
 from domain.plan import Plan
+from settings import INCIDENTS
 from workflows.contracts import (
     COMMAND_SIGNAL,
     INCIDENT_WORKFLOW,
@@ -126,7 +127,18 @@ class Gateway:
             return None
 
     async def _taken_up(self, incident: str) -> IncidentStart:
-        """The start of a new run for an incident that had ended."""
+        """The start of a new run for an incident that had ended.
+
+        Raises:
+            Problem: 409 in an exercise: its incidents end with it, and their time with them.
+        """
+        if self._space != INCIDENTS:
+            raise Problem(
+                409,
+                "exercise_over",
+                "该演练事件已结束，不能再办理。",
+                "this incident of an exercise has ended: nothing can be done to it any more",
+            )
         state, plan = await self._ended(incident)
         return IncidentStart(incident=incident, space=self._space, plan=plan, state=state)
 

@@ -65,6 +65,7 @@ async def _servers(root: Path) -> AsyncIterator[Stage]:
         found.temporal, chosen["the Temporal server"], DRILL, dynamic_config=TIME_SKIPPING
     )
     key = root / "vault.key"
+    key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(VAULT_KEY_BYTES))
     (root / "run").mkdir(mode=0o700)
     supervisor = Supervisor(root / "run", lambda name, event: None)

@@ -48,23 +48,26 @@ async def get(pool: Pool, drill: str) -> Play | None:
     return None if found is None else Play.model_validate_json(found)
 
 
-async def list_drills(pool: Pool, *, unfinished: bool = False, limit: int = 200) -> list[Play]:
+async def list_drills(pool: Pool, limit: int = 200) -> list[Play]:
     """Drills, the last opened first.
-
-    Args:
-        unfinished: only those that have not ended.
 
     Raises:
         Unavailable: PostgreSQL cannot answer.
     """
     async with connection(pool) as conn:
-        rows = await conn.fetch(
-            "SELECT play FROM drill WHERE NOT $1 OR mode <> 'ended'"
-            " ORDER BY opened DESC, id LIMIT $2",
-            unfinished,
-            limit,
-        )
+        rows = await conn.fetch("SELECT play FROM drill ORDER BY opened DESC, id LIMIT $1", limit)
     return [Play.model_validate_json(row["play"]) for row in rows]
+
+
+async def unfinished(pool: Pool) -> list[str]:
+    """The numbers of the drills that have not ended.
+
+    Raises:
+        Unavailable: PostgreSQL cannot answer.
+    """
+    async with connection(pool) as conn:
+        rows = await conn.fetch("SELECT id FROM drill WHERE mode <> 'ended' ORDER BY id")
+    return [row["id"] for row in rows]
 
 
 async def copy_inbox(pool: Pool, old: str, new: str, until: datetime) -> None:

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.base import Refusal
     from domain.drill import course, direction
     from domain.drill.course import Looked, PassTime, PlayLine
-    from domain.drill.play import Play, number_of
+    from domain.drill.play import REAL_TIME, Play, number_of
     from domain.drill.scenario import Action, Inject
     from domain.drill.schedule import not_opened
     from workflows import drill_contracts as c
@@ -36,6 +36,8 @@ ATTEMPT = timedelta(minutes=2)
 """One attempt of an activity that plays a line."""
 KEEPING = timedelta(seconds=3)
 """How long the giver of an order waits until PostgreSQL has it."""
+HEARING = timedelta(seconds=3)
+"""How long an order waits for an activity that was told to stop."""
 UNSEEN = 25
 """So many changes of a drill that nobody plays go into PostgreSQL together."""
 STUCK = timedelta(seconds=5)
@@ -51,19 +53,22 @@ class Drill:
         self._start = start
         self._play = start.play
         self._kept = -1
-        self._orders: list[tuple[c.GivenOrder, asyncio.Future[None]]] = []
+        self._orders: list[tuple[c.GivenOrder, asyncio.Future[None] | None]] = []
 
     @workflow.run
     async def run(self, _start: c.DrillStart) -> int:
         """Play until the drill has ended; returns its last version."""
         keeping = asyncio.create_task(self._keep())
         while not self._through():
+            if self._asked() and self._play.halted is not None:
+                # What happened during a pause belongs to it, and is known only from the records.
+                await self._look()
             self._take_orders()
             if self._full() and workflow.all_handlers_finished():
                 keeping.cancel()
                 self._roll_over()
             await self._take_course()
-        await keeping
+        keeping.cancel()
         return self._play.version
 
     # --- orders ---
@@ -89,6 +94,11 @@ class Drill:
             kept=self._kept >= version,
         )
 
+    @workflow.signal(name=c.EMERGENCY_SIGNAL)
+    def emergency(self, given: c.GivenOrder) -> None:
+        """Carry out an order that no worker took as an Update: it must not get lost."""
+        self._orders.append((given, None))
+
     @order.validator
     def may_order(self, given: c.GivenOrder) -> None:
         """Refuse what may not be done; history gets nothing of it."""
@@ -110,9 +120,11 @@ class Drill:
                     self._play, given.order, given.by, workflow.now(), given.request
                 )
             except Refusal as refusal:
-                done.set_exception(refusal)
+                if done is not None:
+                    done.set_exception(refusal)
             else:
-                done.set_result(None)
+                if done is not None:
+                    done.set_result(None)
 
     # --- what happens next ---
 
@@ -136,7 +148,14 @@ class Drill:
                 case None:
                     await workflow.wait_condition(lambda: self._asked() or self._through())
 
-    async def _pass(self, step: PassTime) -> None:
+    async def _look(self) -> None:
+        """Read the records up to now, unless that takes long."""
+        if self._play.started is None or self._play.mode == "ended" or self._play.branching:
+            return
+        now = self._play.now(workflow.now())
+        await self._pass(PassTime(now, REAL_TIME, until_due=False), HEARING)
+
+    async def _pass(self, step: PassTime, patience: timedelta | None = None) -> None:
         order = c.AdvanceOrder(
             looking=self._looking(),
             to=step.to,
@@ -153,16 +172,23 @@ class Drill:
             # It says what time it is when it is told to stop.
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
-        await workflow.wait_condition(lambda: passing.done() or self._asked())
+        with contextlib.suppress(TimeoutError):
+            asked = self._asked if patience is None else bool
+            await workflow.wait_condition(lambda: passing.done() or asked(), timeout=patience)
         if not passing.done():
             passing.cancel()
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(passing.done, timeout=HEARING)
+        if not passing.done():
+            # It hangs, and an order does not wait for it.
+            return
         try:
             seen = await passing
         except ActivityError:
             # Nobody worked on it when it was told to stop: the next look tells what time it is.
             return
         self._play = course.looked(self._play, seen, workflow.now())
-        if self._play.stuck is not None:
+        if self._play.stuck is not None and patience is None:
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(self._asked, timeout=STUCK)
 
@@ -220,7 +246,7 @@ class Drill:
             self._play = course.acted(self._play, key, action, played.results, now)
         self._play = course.looked(self._play, played.looked, now)
 
-    async def _line(self, activity: str, order: c.OpenOrder | c.GiveOrder) -> c.Played | None:
+    async def _line(self, activity: str, order: c.OpenOrder | c.GiveOrder) -> c.LineOutcome | None:
         """What became of a line; None: it is to be played again, or belongs to what was given up.
 
         To play it again is harmless: the incident knows the request.
@@ -230,7 +256,7 @@ class Drill:
         def given_up() -> bool:
             return self._play.attempt != attempt or self._play.mode in ("suspended", "ended")
 
-        played = await self._attended(activity, order, c.Played, given_up)
+        played = await self._attended(activity, order, c.LineOutcome, given_up)
         return None if self._play.attempt != attempt else played
 
     async def _branch(self) -> None:
@@ -243,9 +269,11 @@ class Drill:
             at=self._play.now(workflow.now()),
             task_queue=self._start.task_queue,
         )
-        await self._attended(c.BRANCH_INCIDENT, order, None, lambda: self._play.mode == "ended")
+        made = await self._attended(
+            c.BRANCH_INCIDENT, order, bool, lambda: self._play.mode == "ended"
+        )
         if self._play.attempt == attempt and self._play.mode != "ended":
-            self._play = course.branched(self._play, name)
+            self._play = course.branched(self._play, name, made is True, workflow.now())
 
     async def _stop(self, retired: tuple[str, ...]) -> None:
         await self._attended(c.STOP_INCIDENTS, c.StopOrder(numbers=retired), None)
@@ -280,13 +308,18 @@ class Drill:
             start_to_close_timeout=ATTEMPT,
             heartbeat_timeout=c.HEARTBEAT,
             retry_policy=RETRIES,
+            # What it may have begun has to be there when it is stopped.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
         while not going.done():
             await workflow.wait_condition(lambda: going.done() or self._asked())
             self._take_orders()
             if given_up() and not going.done():
                 going.cancel()
-                break
+                with contextlib.suppress(TimeoutError):
+                    await workflow.wait_condition(going.done, timeout=HEARING)
+                if not going.done():
+                    return None
         try:
             answer: T = await going
         except ActivityError:
@@ -309,9 +342,7 @@ class Drill:
     async def _keep(self) -> None:
         """Put the drill into PostgreSQL whenever it has changed, however long that takes."""
         while True:
-            await workflow.wait_condition(lambda: self._to_keep() or self._over())
-            if self._kept >= self._play.version:
-                return
+            await workflow.wait_condition(self._to_keep)
             version = self._play.version
             await workflow.execute_activity(
                 c.KEEP_DRILL,
@@ -336,7 +367,8 @@ class Drill:
         return play.mode == "ended" and not (play.retired or play.untold or self._orders)
 
     def _through(self) -> bool:
-        return self._over() and workflow.all_handlers_finished()
+        kept = self._kept >= self._play.version
+        return self._over() and kept and workflow.all_handlers_finished()
 
     def _full(self) -> bool:
         limit = self._start.continue_after

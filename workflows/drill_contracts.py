@@ -15,6 +15,8 @@ from domain.plan import Plan
 DRILL_WORKFLOW: Final = "Drill"
 """The workflow type. A workflow's id is the number of its drill."""
 ORDER_UPDATE: Final = "order"
+EMERGENCY_SIGNAL: Final = "emergency"
+"""The signal that carries an order when no worker took its Update."""
 PLAY_QUERY: Final = "play"
 
 ADVANCE_TIME: Final = "advance_time"
@@ -111,7 +113,7 @@ class GiveOrder(Model):
     request: str
 
 
-class Played(Model):
+class LineOutcome(Model):
     """What became of a line, and what was seen afterwards."""
 
     looked: Looked

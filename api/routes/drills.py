@@ -1,5 +1,6 @@
 """Drills: opened, directed, evaluated; what players see of one is only what has come to them."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -28,7 +29,7 @@ from store.papers import markdown
 from store.papers_docx import document
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-REAL_TIME: Final = Text(
+NO_ADVANCE: Final = Text(
     zh="此服务器不允许拨动时间，本次演练按实际时间进行。",
     en="this server does not let time be advanced: the drill runs in real time",
 )
@@ -193,7 +194,7 @@ def router(space: Space, base: str) -> APIRouter:
             "started": play.started,
             "ended": play.ended,
             "minutes_per_hour": play.minutes_per_hour,
-            "real_time": None if play.capable else REAL_TIME,
+            "real_time": None if play.capable else NO_ADVANCE,
             "suspended": play.suspended,
             "live_intake": live_intake if play.mode == "suspended" else None,
             "incidents": play.progress.incidents,
@@ -249,7 +250,7 @@ def router(space: Space, base: str) -> APIRouter:
                 injects=len(scenario.injects),
                 roles=list(scenario.players),
             )
-            for scenario in held.scenarios()
+            for scenario in await asyncio.to_thread(held.scenarios)
         ]
 
     @made.post(
@@ -277,7 +278,8 @@ def router(space: Space, base: str) -> APIRouter:
                 "请给出 scenario（情景编号）或 text（情景全文）之一。",
                 "give either `scenario` or `text`",
             )
-        scenario = held.scenario(body.scenario, body.text)
+        # To read a scenario takes a while, and real reports are taken in the same process.
+        scenario = await asyncio.to_thread(held.scenario, body.scenario, body.text)
         play, new = await held.open(actor, key, scenario, body.players)
         response.status_code = 201 if new else 200
         response.headers["Location"] = f"{base}/drills/{play.drill}"

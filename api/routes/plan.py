@@ -21,7 +21,8 @@ class ReadingView(Reading):
 class WhoView(BaseModel):
     """Who the holder of this token is."""
 
-    seat: Seat
+    seat: Seat | None
+    """None for the staff of an exercise, whose seats no plan has."""
     body: Body | None
     person: str | None
 
@@ -93,7 +94,7 @@ def router(space: Space, base: str) -> APIRouter:
     async def who_am_i(actor: caller) -> WhoView:
         """The seat of this token."""
         return WhoView(
-            seat=space.plan.seat_by_id[actor.seat],
+            seat=space.plan.seat_by_id.get(actor.seat),
             body=space.plan.body_by_id.get(actor.body),
             person=actor.person,
         )

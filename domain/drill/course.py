@@ -11,7 +11,15 @@ from domain.base import Model, Moment
 from domain.drill.play import LATE, REAL_TIME, Play, Surprising, noted, played_of, spoken_by
 from domain.drill.record import Played
 from domain.drill.scenario import Action, Inject
-from domain.drill.schedule import NEVER_CAME, Line, line_name, not_refused, nothing_refused
+from domain.drill.schedule import (
+    NEVER_CAME,
+    NOT_MADE,
+    Line,
+    Schedule,
+    line_name,
+    not_refused,
+    nothing_refused,
+)
 from domain.drill.script import Created, created
 from domain.drill.steering import halted, over
 
@@ -122,17 +130,28 @@ def looked(play: Play, seen: Looked, real: datetime) -> Play:
     progress = play.progress
     known = play.model_copy(
         update={"ahead": seen.ahead if play.capable else play.ahead, "stuck": seen.stuck}
-    ).with_progress(
-        seqs={**progress.seqs, **seen.seqs},
-        schedule=progress.schedule.happened(
-            play.lines, {key: play.standing(at) for key, at in seen.seen.items()}
-        ),
+    )
+    known = known.with_progress(
+        seqs={**progress.seqs, **seen.seqs}, schedule=_seen(known, seen.seen, known.now(real))
     )
     if seen.due is not None and play.goal is not None:
         goal = play.goal.model_copy(update={"to": seen.due, "target": "moment"})
         known = known.model_copy(update={"goal": goal})
     changed = (known.stuck, known.progress.schedule) != (play.stuck, progress.schedule)
     return _changed(known) if changed else known
+
+
+def _seen(play: Play, seen: Mapping[str, datetime], now: datetime) -> Schedule:
+    """The schedule once what lines waited for was seen; seen late, they keep their distances."""
+    lines, schedule = play.lines, play.progress.schedule
+    found = schedule.happened(lines, {key: play.standing(at) for key, at in seen.items()})
+    new = {key: found.due[key] for key in seen if key in found.due and key not in schedule.due}
+    late = max((play.standing(now) - due for due in new.values()), default=timedelta())
+    if late <= LATE:
+        return found
+    return found.model_copy(
+        update={"due": {**found.due, **{key: due + late for key, due in new.items()}}}
+    )
 
 
 def _in_real_time(play: Play) -> Play:
@@ -233,10 +252,17 @@ def failed(play: Play, key: str, line: Line, what: str, real: datetime) -> Play:
     return _changed(done.with_progress(surprises=(*play.progress.surprises, surprise)))
 
 
-def branched(play: Play, name: str) -> Play:
-    """The incident called ``name`` has been made anew from its saved point."""
+def branched(play: Play, name: str, made: bool, real: datetime) -> Play:
+    """The incident called ``name`` has been made anew from its saved point, or cannot be."""
     left = {key: value for key, value in play.branching.items() if key != name}
-    return _changed(play.model_copy(update={"branching": left}))
+    done = play.model_copy(update={"branching": left})
+    if made:
+        return _changed(done)
+    others = {key: number for key, number in play.progress.incidents.items() if key != name}
+    surprise = Surprising(line=name, at=play.now(real), what=NOT_MADE)
+    return _changed(
+        done.with_progress(incidents=others, surprises=(*play.progress.surprises, surprise))
+    )
 
 
 def stopped(play: Play, numbers: tuple[str, ...]) -> Play:

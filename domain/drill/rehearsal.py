@@ -11,6 +11,7 @@ from datetime import datetime
 
 from domain import clocks
 from domain.base import Refusal
+from domain.drill.play import SPACE
 from domain.drill.scenario import Action, Expected, Inject, Scenario
 from domain.drill.schedule import (
     NEVER_CAME,
@@ -29,8 +30,6 @@ from domain.incident.record import Event
 from domain.incident.state import State
 from domain.incident.telling import INBOX
 from domain.plan import Plan
-
-SPACE = "drill"
 
 
 @dataclass(frozen=True)

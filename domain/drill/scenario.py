@@ -7,12 +7,16 @@ nobody there; in a live drill the players act, and only the system's own lines a
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from domain.base import Moment, Strict, Text
 from domain.incident.state import Phase
+
+LONGEST = timedelta(days=400)
+Span = Annotated[timedelta, Field(ge=-LONGEST, le=LONGEST)]
+"""An offset from the start of the exercise, or how long something takes."""
 
 Channel = Literal["phone", "fax", "mail", "chat", "media", "in_person", "document"]
 
@@ -51,9 +55,9 @@ class Opening(Strict):
     """The seat that takes it down."""
     caller: dict[str, Any]
     facts: dict[str, Any]
-    learned: timedelta = timedelta()
+    learned: Span = timedelta()
     """When it was learned: an offset, negative for earlier than the report."""
-    occurred: timedelta = timedelta()
+    occurred: Span = timedelta()
     """When it was taken down, if it is entered only later: an offset from the entry."""
     late_reason: str | None = None
     """Why it is entered only later (补录)."""
@@ -69,7 +73,7 @@ class After(Strict):
     where: dict[str, Any] = {}
     """What the event's content must hold; a mapping is held when its entries are."""
     inject: int | None = None
-    by: timedelta = timedelta()
+    by: Span = timedelta()
 
     @model_validator(mode="after")
     def _one(self) -> "After":
@@ -86,18 +90,18 @@ class Action(Strict):
     ``$name.seq``, ``$all``, ``$pack/item``, ``@PT2H``, ``@P14D day``.
     """
 
-    at: timedelta | None = None
+    at: Span | None = None
     after: After | None = None
     incident: str = "main"
     command: str
     seat: str
     fields: dict[str, Any] = {}
-    occurred: timedelta | None = None
+    occurred: Span | None = None
     """When it happened, if earlier than it is entered: an offset."""
     refused: str | None = None
     """The code of the refusal that is expected, for what shall not be allowed."""
     as_: str | None = Field(default=None, alias="as", pattern=r"^[a-z][a-z0-9-]*$")
-    every: timedelta | None = None
+    every: Span | None = None
     """For what is done again and again, as daily reports: how long lies between."""
     times: int = Field(default=1, ge=1, le=60)
 
@@ -133,7 +137,7 @@ class Expected(Strict):
     event: str | None = None
     """The event that shows it in the record; None where an evaluator must see it."""
     where: dict[str, Any] = {}
-    within: timedelta | None = None
+    within: Span | None = None
     """How long after the inject; None: at any time until the end."""
     clause: str
     script: Literal["met", "late", "missed"] = "met"
@@ -144,7 +148,7 @@ class Inject(Strict):
     """One line of the master scenario events list."""
 
     number: int = Field(ge=1)
-    at: timedelta | None = None
+    at: Span | None = None
     after: After | None = None
     from_: Text = Field(alias="from")
     sender: str | None = None
@@ -178,7 +182,7 @@ class Scenario(Strict):
     """The id of the plan that is exercised."""
     starts: Moment | None = None
     """The moment at which the exercise begins, with zone; None: when it is run."""
-    length: timedelta
+    length: Span
     sources: tuple[Source, ...] = Field(min_length=1)
     objectives: tuple[Objective, ...] = Field(min_length=1)
     players: tuple[Player, ...] = Field(min_length=1)

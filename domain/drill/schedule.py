@@ -132,6 +132,9 @@ def line_name(key: str, line: Line) -> str:
 NEVER_CAME: Final = "never came: what it waits for did not happen in time"
 
 
+NOT_MADE: Final = "could not be made anew from the saved point: it has no record"
+
+
 def not_opened(incident: str) -> str:
     """A line comes before the incident that it is about."""
     return f"the incident {incident!r} has not been opened yet"

@@ -247,7 +247,7 @@ def moment(text: str, started: datetime) -> datetime | date:
     offset, _, kind = text[1:].partition(" ")
     try:
         at = started + _duration.validate_python(offset)
-    except ValidationError as error:
+    except (ValidationError, OverflowError) as error:
         raise ScriptError(f"{text}: write an ISO 8601 duration, as in @PT2H30M") from error
     if kind not in ("", "day"):
         raise ScriptError(f"{text}: only `day` may follow the duration")

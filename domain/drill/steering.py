@@ -57,9 +57,10 @@ def moving(play: Play, real: datetime) -> Play:
 
 
 def resume(play: Play, order: Resume, by: By, real: datetime) -> Play:
-    if play.started is None:
-        return play.model_copy(update={"mode": "opened", "halted": None, "suspended": None})
-    return moving(play, real).model_copy(update={"mode": "running", "suspended": None})
+    begun = play.started is not None
+    going = moving(play, real) if begun else play.model_copy(update={"halted": None})
+    mode: Mode = "running" if begun else "opened"
+    return going.model_copy(update={"mode": mode, "suspended": None, "untold": None})
 
 
 def pace(play: Play, order: Pace, by: By, real: datetime) -> Play:

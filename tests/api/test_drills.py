@@ -220,6 +220,7 @@ async def test_no_route_gives_a_player_what_is_to_come(api: Api, game: Game) -> 
 
 
 async def test_directors_and_evaluators_see_all_of_it(api: Api, game: Game) -> None:
+    assert (await api.get(f"{BASE}/me", DIRECTOR)).json()["seat"] is None
     for seat in STAFF_SEATS:
         seen = await game.seen(seat)
         texts = json.dumps(seen, ensure_ascii=False)
@@ -260,6 +261,11 @@ async def test_once_it_has_ended_everybody_reads_how_it_went(api: Api, drill_poo
     staff = {p["name"] for p in await papers(game, DIRECTOR)}
     assert staff == {"scheme", "sign-in", "script", "evaluation"}
     await game.done("end")
+    number = (await game.seen())["incidents"]["main"]
+    late = {"decider": "county-msa", "outcome": "pending", "text": "待核实"}
+    while (answer := await api.post(f"{BASE}/incidents/{number}/verify", late)).is_success:
+        await asyncio.sleep(0.2)
+    refused(answer, 409, "exercise_over")
     # Remarks come when it is over; its workflow may have ended.
     await game.done("comment", "duty", text="电话占线", lesson=True)
     await game.done("improve", DIRECTOR, text="加一部电话", owner="county-msa", due="2026-12-31")

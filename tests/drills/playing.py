@@ -165,7 +165,7 @@ class Playing:
     def step(self, until: datetime | None = None) -> Step:
         """Do the next thing, as the workflow does; time passes no further than ``until``."""
         if self.play.branching:
-            self.play = branched(self.play, next(iter(self.play.branching)))
+            self.play = branched(self.play, next(iter(self.play.branching)), True, self.real)
         self.arrive()
         match step := self.next:
             case PlayLine(key, line):

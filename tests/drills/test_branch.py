@@ -29,7 +29,7 @@ def back(game: Playing, point: str = "起点") -> Playing:
     """The same, returned to that point, its incidents made anew."""
     game.order(Retry(point=point))
     while game.play.branching:
-        game.play = branched(game.play, next(iter(game.play.branching)))
+        game.play = branched(game.play, next(iter(game.play.branching)), True, game.real)
     return game
 
 
@@ -82,7 +82,7 @@ def test_another_attempt_has_incidents_of_its_own_made_from_the_old_ones() -> No
     # Until they are there, nothing happens, however the drill stands.
     assert game.next is None
     assert next_step(game.play.model_copy(update={"mode": "running"}), game.real) is None
-    game.play = branched(game.play, "main")
+    game.play = branched(game.play, "main", True, game.real)
     assert game.play.branching == {}
     # Its own inject is not played again, nor is the incident opened twice.
     game.order(Resume()).go(hours(1) + minutes(5))

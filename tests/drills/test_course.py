@@ -4,8 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from domain.drill.course import PassTime, PlayLine, Result, failed
-from domain.drill.orders import Act, Advance, Deliver, End, Pause, Resume, Skip, Suspend
+from domain.drill.course import PassTime, PlayLine, Result, branched, failed
+from domain.drill.orders import (
+    Act,
+    Advance,
+    Deliver,
+    End,
+    Pause,
+    Resume,
+    Retry,
+    Save,
+    Skip,
+    Suspend,
+)
 from domain.drill.play import played_of
 from domain.drill.schedule import NEVER_CAME
 from domain.drill.script import Created
@@ -330,3 +341,36 @@ def test_the_clock_is_where_it_was_seen() -> None:
     fixed = Playing(capable=False).begun()
     began = fixed.now
     assert fixed.look(ahead=hours(5)).now == began
+
+
+def test_what_followed_events_and_is_seen_late_keeps_its_distances() -> None:
+    """The worker was away for hours: three injects after one event, and none at once."""
+    after = [
+        inject(number, 0, at=None, after={"event": "response.started", "by": minutes(by)})
+        for number, by in ((5, 10), (6, 20), (7, 60))
+    ]
+    game = Playing(usual(*after, actions=[])).begun().go(minutes(5))
+    happened = START + minutes(6)
+    game.wait(hours(3))
+    seen = {f"inject {number}": happened for number in (5, 6, 7)}
+    game.look(seen=seen)
+    now = game.play.now(game.real)
+    due = [game.play.progress.schedule.due[f"inject {number}"] for number in (5, 6, 7)]
+    assert due == [now, now + minutes(10), now + minutes(50)]
+
+
+def test_what_happened_during_a_pause_is_followed_as_long_after_it() -> None:
+    after = inject(5, 0, at=None, after={"event": "response.started", "by": minutes(10)})
+    game = Playing(usual(after, actions=[])).begun().go(minutes(5)).order(Pause())
+    game.wait(minutes(30))
+    game.look(seen={"inject 5": game.play.now(game.real) - minutes(20)})
+    game.wait(minutes(30)).order(Resume())
+    assert game.play.progress.schedule.due["inject 5"] == game.play.now(game.real) + minutes(10)
+
+
+def test_an_incident_that_cannot_be_made_anew_is_left_out_and_named() -> None:
+    game = halfway()
+    game.order(Save(point="a")).order(Retry(point="a"))
+    game.play = branched(game.play, "main", False, game.real)
+    assert game.play.progress.incidents == {}
+    assert [one.line for one in game.play.progress.surprises] == ["main"]

@@ -39,6 +39,7 @@ from tests.drills.short import SECRETS, short
 from tests.drills.stage import EVALUATOR, PLAYER, Stage
 from tests.workflows.harness import PLAN, IncidentDriver, Refused, working
 from workflows.contracts import IncidentStart
+from workflows.drill_contracts import EMERGENCY_SIGNAL, GivenOrder
 
 pytestmark = pytest.mark.clause("6.5")
 
@@ -311,6 +312,20 @@ async def test_a_real_emergency_breaks_off_at_once(stage: Open, drill_pool: Pool
     play = await drill.order(Resume())
     assert (play.mode, play.suspended) == ("running", None)
     assert play.progress.played == stood
+    await drill.order(End())
+    await drill.handle.result()
+
+
+async def test_an_emergency_that_no_worker_took_is_not_lost(stage: Open) -> None:
+    drill = await stage(short()).open({"duty": ["张三"]})
+    await drill.order(Start())
+    given = GivenOrder(order=Suspend(reason="真实报告"), by=PLAYER, request="by-signal")
+    await drill.handle.signal(EMERGENCY_SIGNAL, given)
+    play = await drill.until(lambda play: play.mode == "suspended" and play.untold is None)
+    assert play.suspended == "真实报告"
+    # What it may not do is dropped, and nothing else with it.
+    start = GivenOrder(order=End(), by=PLAYER, request="not-by-a-player")
+    await drill.handle.signal(EMERGENCY_SIGNAL, start)
     await drill.order(End())
     await drill.handle.result()
 

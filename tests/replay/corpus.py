@@ -60,7 +60,7 @@ def save(name: str, history: WorkflowHistory, state: State) -> None:
     """Keep a run for ever."""
     content = {
         "workflow_id": history.workflow_id,
-        "history": _anonymous(history.to_json_dict()),
+        "history": anonymous(history.to_json_dict()),
         "state": state.model_dump(mode="json"),
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -69,12 +69,12 @@ def save(name: str, history: WorkflowHistory, state: State) -> None:
     (HISTORIES / f"{name}.json.gz").write_bytes(data)
 
 
-def _anonymous(value: Any) -> Any:
+def anonymous(value: Any) -> Any:
     """``value`` without the names of processes and machines, which a replay does not look at."""
     if isinstance(value, dict):
-        return {key: _anonymous(inner) for key, inner in value.items() if key != "identity"}
+        return {key: anonymous(inner) for key, inner in value.items() if key != "identity"}
     if isinstance(value, list):
-        return [_anonymous(inner) for inner in value]
+        return [anonymous(inner) for inner in value]
     if isinstance(value, str):
         # A worker's own queue is named after its process and machine.
         return re.sub(r"^\d+@\S+$", "a-worker", value)
