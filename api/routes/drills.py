@@ -62,7 +62,7 @@ class OpenRequest(Strict):
 class SuspendRequest(Strict):
     """A real emergency: every drill is suspended."""
 
-    reason: str = Field(min_length=1, max_length=500, examples=["高青县某镇报告真实事件"])
+    reason: str = Field(min_length=1, max_length=500, examples=["某镇卫生院报告真实事件"])
 
 
 class Suspended(BaseModel):
