@@ -74,7 +74,7 @@ PATIENCE_SECONDS: Final = 5.0
 """How long whatever is under way may take to end, in our time, before time is not advanced."""
 ANSWER_SECONDS: Final = 2.0
 """How long an incident may take to say where it stands."""
-LOOK_SECONDS: Final = 0.05
+LOOK_SECONDS: Final = 0.03
 """The longest pause between two looks at a clock that is being advanced."""
 BEGINNING_SKIPS: Final = 10
 """An incident that waits for its start has one timer."""

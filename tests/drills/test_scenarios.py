@@ -1,6 +1,7 @@
 """The scenarios that ship: played by their scripts alone, they go as they say."""
 
 import json
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from domain.drill.scenario import Scenario
 from domain.drill.scenario_check import clauses
 from store.scenarios import load_scenario
 from tests.drills.small import SCHEMA, SHIPPED
-from tests.plans.files import gaoqing
+from tests.plans.files import ROOT, gaoqing
 
 pytestmark = pytest.mark.clause("6.5")
 each = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -125,3 +126,12 @@ def test_a_clause_is_known_with_the_section_around_it() -> None:
     known = clauses(gaoqing())
     assert {"3.2.2(1)", "3.2.2", "3.2", "3", "附件1 三(一)", "突发事件应对法 61"} <= known
     assert "9.9" not in known
+
+
+def test_the_scenario_of_the_figures_runs_to_its_end_too() -> None:
+    path = ROOT / "bench" / "thirty-days.yaml"
+    scenario = load_scenario(path, gaoqing())
+    went = rehearse(scenario, gaoqing(), datetime(2026, 12, 1, 1, tzinfo=UTC))
+    assert went.surprises == []
+    assert went.states["main"].phase == scenario.openings["main"].ends
+    assert scenario.length.days == 30
