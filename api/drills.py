@@ -16,11 +16,12 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from activities.sealing import sealed
 from activities.timekeeper import Timekeeper
+from api.gateway import refuse
 from api.intake import Key, reused
 from api.patience import within
 from api.problems import FieldError, Problem, not_found, refused, unavailable
@@ -211,14 +212,7 @@ class Drills:
         try:
             return await self._ask(update, ORDER_SECONDS)
         except WorkflowUpdateFailedError as error:
-            cause = error.cause
-            if isinstance(cause, ApplicationError):
-                if cause.type == "AcceptedUpdateCompletedWorkflow":
-                    raise NotRunning from error
-                if cause.type is not None and len(cause.details) == 3:
-                    clause, zh, en = cause.details
-                    raise refused(cause.type, clause, zh, en) from error
-            raise
+            refuse(error)
 
     async def suspend(self, reason: str, actor: Actor, key: Key) -> dict[str, bool]:
         """Suspend every drill; for each whether it has heard of it.
@@ -286,7 +280,6 @@ class Drills:
         Raises:
             Problem: 404 there is none; 503 nobody can tell.
         """
-
         try:
             kept = await within(LOOK_SECONDS, drills.get(await self._space.pool(), drill))
         except StoreError:

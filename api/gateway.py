@@ -136,8 +136,9 @@ class Gateway:
             raise Problem(
                 409,
                 "exercise_over",
-                "该演练事件已结束，不能再办理。",
-                "this incident of an exercise has ended: nothing can be done to it any more",
+                "该演练事件已结束，不能再办理；如需再练，请导调回到保存点或另开演练。",
+                "this incident of an exercise has ended and takes no more commands: ask the "
+                "director to return to a saved point, or to open another drill",
             )
         state, plan = await self._ended(incident)
         return IncidentStart(incident=incident, space=self._space, plan=plan, state=state)
@@ -179,7 +180,7 @@ class Gateway:
             )
         except WorkflowUpdateFailedError as error:
             self._idle_until = 0.0
-            self._refused(error)
+            refuse(error)
         self._idle_until = 0.0
         return Done(receipt)
 
@@ -223,18 +224,25 @@ class Gateway:
             down.retry_after,
         )
 
-    def _refused(self, error: WorkflowUpdateFailedError) -> NoReturn:
-        cause = error.cause
-        if isinstance(cause, ApplicationError):
-            if cause.type == "AcceptedUpdateCompletedWorkflow":
-                raise NotRunning from error
-            if cause.type is not None and len(cause.details) == 3:
-                clause, zh, en = cause.details
-                raise refused(cause.type, clause, zh, en) from error
-        log.error("an update failed unexpectedly", exc_info=error)
-        raise Problem(
-            500,
-            "internal",
-            "系统内部错误，本次办理未被接收，请告知管理员请求编号。",
-            "an unexpected error: this was not taken; give the administrator the request id",
-        ) from error
+
+def refuse(error: WorkflowUpdateFailedError) -> NoReturn:
+    """Say what became of an Update that a workflow did not carry out.
+
+    Raises:
+        NotRunning: the workflow ended with it under way.
+        Problem: the refusal, with its clause; 500 for anything else.
+    """
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        if cause.type == "AcceptedUpdateCompletedWorkflow":
+            raise NotRunning from error
+        if cause.type is not None and len(cause.details) == 3:
+            clause, zh, en = cause.details
+            raise refused(cause.type, clause, zh, en) from error
+    log.error("an update failed unexpectedly", exc_info=error)
+    raise Problem(
+        500,
+        "internal",
+        "系统内部错误，本次办理未被接收，请告知管理员请求编号。",
+        "an unexpected error: this was not taken; give the administrator the request id",
+    ) from error

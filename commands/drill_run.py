@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from activities.sealing import sealed
-from commands.rehearse import File
+from commands.rehearse import File, write_papers
 from commands.scenarios import PlanOption, explained, plan_of, said
 from domain.base import beijing_text
 from domain.drill.orders import Start
@@ -31,8 +31,6 @@ from embedded.stage import stage
 from embedded.temporal import set_current_version
 from settings import build_id
 from store.evaluations import Evaluated, evaluated
-from store.papers import markdown
-from store.papers_docx import document
 from store.scenarios import ScenarioError, load_scenario
 from worker import make_workers, queues_of
 from workflows.contracts import DEPLOYMENT
@@ -86,7 +84,8 @@ def run(
         text = json.dumps(outcome(play, done), ensure_ascii=False, indent=2)
         to.write_text(text + "\n", encoding="utf-8")
     if papers is not None:
-        _papers(exercised, scenario, done, papers)
+        after = papers_after(done.plan, done.record, done.evaluation)
+        write_papers(papers, scenario, (*papers_before(exercised, scenario), *after))
     said(f"played in {time.monotonic() - began:.1f} s, servers included")
     _leave(1 if play.progress.surprises else 0)
 
@@ -105,18 +104,6 @@ async def _run(plan: Plan, scenario: Scenario) -> tuple[Play, Evaluated]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with _display(scenario) as watch:
         return await unattended(plan, scenario, watch)
-
-
-def _papers(plan: Plan, scenario: Scenario, done: Evaluated, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    contents = (
-        *papers_before(plan, scenario),
-        *papers_after(done.plan, done.record, done.evaluation),
-    )
-    for content in contents:
-        name = f"{scenario.id}-{content.kind.name}.{content.language}"
-        (folder / f"{name}.md").write_text(markdown(content), encoding="utf-8")
-        (folder / f"{name}.docx").write_bytes(document(content, datetime.now(UTC)))
 
 
 async def unattended(plan: Plan, scenario: Scenario, watch: Watch) -> tuple[Play, Evaluated]:

@@ -5,6 +5,7 @@ no players, no clock. The exercise begins at the scenario's own moment, else now
 """
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +14,9 @@ import typer
 
 from commands.scenarios import PlanOption, explained, plan_of, said
 from domain.base import beijing_text
-from domain.drill.papers import papers_before
+from domain.drill.papers import Content, papers_before
 from domain.drill.rehearsal import Rehearsal, rehearse
+from domain.drill.scenario import Scenario
 from store.papers import markdown
 from store.papers_docx import document
 from store.scenarios import ScenarioError, load_scenario
@@ -97,8 +99,13 @@ def papers(
     except ScenarioError as error:
         explained(error)
         raise typer.Exit(1) from None
+    write_papers(folder, scenario, papers_before(exercised, scenario))
+
+
+def write_papers(folder: Path, scenario: Scenario, papers: Iterable[Content]) -> None:
+    """Put ``papers`` into a folder, made if it is new, and say where each is."""
     folder.mkdir(parents=True, exist_ok=True)
-    for content in papers_before(exercised, scenario):
+    for content in papers:
         name = f"{scenario.id}-{content.kind.name}.{content.language}"
         (folder / f"{name}.md").write_text(markdown(content), encoding="utf-8")
         (folder / f"{name}.docx").write_bytes(document(content, datetime.now(UTC)))

@@ -119,19 +119,31 @@ async def postgres(clone_database: Clone) -> Database:
     return await clone_database()
 
 
+Serve = Callable[..., Awaitable[Temporal]]
+
+
 @pytest.fixture(scope="session")
-async def temporal_server(
-    supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
-) -> Temporal:
+def serve_temporal(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Starts Temporal servers with the namespace of a space; ``skipping`` lets time be advanced."""
+
+    async def serve(space: str, *, skipping: bool, name: str = "temporal") -> Temporal:
+        port = ports.choose({"Temporal": ("", 0)})["Temporal"]
+        config = TIME_SKIPPING if skipping else None
+        server = Temporal(binaries.find().temporal, port, space, dynamic_config=config, name=name)
+        log = tmp_path_factory.mktemp(name) / "log"
+        await supervisor.start(server.program(log), server.ready, 60)
+        client = await server.connect()
+        await ensure_namespace(client)
+        await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
+        return server
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+async def temporal_server(serve_temporal: Serve) -> Temporal:
     """The session's Temporal server; its workflows may skip time."""
-    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
-    server = Temporal(binaries.find().temporal, port, SPACE, dynamic_config=TIME_SKIPPING)
-    log = tmp_path_factory.mktemp("temporal") / "log"
-    await supervisor.start(server.program(log), server.ready, 60)
-    client = await server.connect()
-    await ensure_namespace(client)
-    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
-    return server
+    return await serve_temporal(SPACE, skipping=True)
 
 
 @pytest.fixture(scope="session")
@@ -165,31 +177,15 @@ async def drill_database(
 
 
 @pytest.fixture(scope="session")
-async def drill_client(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Client:
+async def drill_client(serve_temporal: Serve) -> Client:
     """A client of the server of drills, where time may be advanced."""
-    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
-    server = Temporal(
-        binaries.find().temporal, port, DRILL, dynamic_config=TIME_SKIPPING, name="temporal-drill"
-    )
-    log = tmp_path_factory.mktemp("temporal-drill") / "log"
-    await supervisor.start(server.program(log), server.ready, 60)
-    client = await server.connect()
-    await ensure_namespace(client)
-    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
-    return client
+    return await (await serve_temporal(DRILL, skipping=True, name="temporal-drill")).connect()
 
 
 @pytest.fixture(scope="session")
-async def live_client(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> Client:
+async def live_client(serve_temporal: Serve) -> Client:
     """A client of a server as real incidents have it: its time cannot be advanced."""
-    port = ports.choose({"Temporal": ("", 0)})["Temporal"]
-    server = Temporal(binaries.find().temporal, port, SPACE, name="live")
-    log = tmp_path_factory.mktemp("live") / "log"
-    await supervisor.start(server.program(log), server.ready, 60)
-    client = await server.connect()
-    await ensure_namespace(client)
-    await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
-    return client
+    return await (await serve_temporal(SPACE, skipping=False, name="live")).connect()
 
 
 _exit_status = pytest.StashKey[int]()

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.base import Refusal
     from domain.drill import course, direction
     from domain.drill.course import Looked, PassTime, PlayLine
-    from domain.drill.play import REAL_TIME, Play, number_of
+    from domain.drill.play import REAL_TIME, Play, number_of, told_of_emergency
     from domain.drill.scenario import Action, Inject
     from domain.drill.schedule import not_opened
     from workflows import drill_contracts as c
@@ -280,13 +280,11 @@ class Drill:
         self._play = course.stopped(self._play, retired)
 
     async def _tell(self, key: str, reason: str) -> None:
-        play, plan = self._play, self._start.plan
+        play = self._play
         order = c.TellOrder(
             drill=play.drill,
             key=key,
-            bodies=tuple(
-                sorted({plan.seat_by_id[player.seat].body for player in play.scenario.players})
-            ),
+            bodies=told_of_emergency(self._start.plan, play),
             reason=reason,
             at=play.now(workflow.now()),
         )

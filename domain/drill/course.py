@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.base import Model, Moment
-from domain.drill.play import LATE, REAL_TIME, Play, Surprising, noted, played_of, spoken_by
+from domain.drill.play import LATE, REAL_TIME, Play, noted, played_of, spoken_by
 from domain.drill.record import Played
 from domain.drill.scenario import Action, Inject
 from domain.drill.schedule import (
@@ -16,6 +16,7 @@ from domain.drill.schedule import (
     NOT_MADE,
     Line,
     Schedule,
+    Surprise,
     line_name,
     not_refused,
     nothing_refused,
@@ -107,7 +108,7 @@ def arrived(play: Play, real: datetime) -> Play:
         # Whoever directs it ends it: there may be something left to talk about.
         return _changed(halted(play, "paused", real))
     missing = tuple(
-        Surprising(line=line_name(key, play.lines[key]), at=now, what=NEVER_CAME)
+        Surprise(line=line_name(key, play.lines[key]), at=now, what=NEVER_CAME)
         for key in play.progress.schedule.waiting
     )
     told = play.with_progress(surprises=play.progress.surprises + missing)
@@ -223,7 +224,7 @@ def acted(
     refused, surprises = list(play.progress.refused), list(play.progress.surprises)
 
     def surprise(what: str) -> None:
-        surprises.append(Surprising(line=name, at=now, what=what))
+        surprises.append(Surprise(line=name, at=now, what=what))
 
     if action.refused is not None and not results:
         surprise(nothing_refused(action.refused))
@@ -235,7 +236,7 @@ def acted(
                 names = {**names, action.as_: created(action.command, result.first)}
         elif result.code == action.refused:
             what = f"{result.code} ({result.clause})"
-            refused.append(Surprising(line=name, at=now, what=what))
+            refused.append(Surprise(line=name, at=now, what=what))
         else:
             surprise(f"refused: {result.code}: {result.text}")
     done = _taken(play, key, action, now).with_progress(
@@ -247,7 +248,7 @@ def acted(
 def failed(play: Play, key: str, line: Line, what: str, real: datetime) -> Play:
     """A line could not be played: it says nothing that can be done."""
     now = play.now(real)
-    surprise = Surprising(line=line_name(key, line), at=now, what=what)
+    surprise = Surprise(line=line_name(key, line), at=now, what=what)
     done = _taken(play, key, line, now)
     return _changed(done.with_progress(surprises=(*play.progress.surprises, surprise)))
 
@@ -259,7 +260,7 @@ def branched(play: Play, name: str, made: bool, real: datetime) -> Play:
     if made:
         return _changed(done)
     others = {key: number for key, number in play.progress.incidents.items() if key != name}
-    surprise = Surprising(line=name, at=play.now(real), what=NOT_MADE)
+    surprise = Surprise(line=name, at=play.now(real), what=NOT_MADE)
     return _changed(
         done.with_progress(incidents=others, surprises=(*play.progress.surprises, surprise))
     )

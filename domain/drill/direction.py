@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, get_args
 
-from domain.base import Text
+from domain.base import Refusal, Text
 from domain.drill import appraising, injecting, steering
 from domain.drill.orders import (
     Act,
@@ -66,6 +66,26 @@ class Rule:
     carry_out: Callable[[Play, Any, By, datetime], Play]
 
 
+def require(clause: str, by: By, roles: frozenset[Role]) -> None:
+    """Refuse what is not for whoever asks.
+
+    Raises:
+        Refusal: ``by`` is none of ``roles``.
+    """
+    if by.role not in roles:
+        raise Refusal(
+            "not_of_the_staff",
+            clause,
+            "只有本次演练的导调（部分操作含评估人员）可以进行此项操作，请与导调联系。",
+            "this is for the exercise's director, or for its staff: ask the director",
+        )
+
+
+def readers(play: Play) -> frozenset[Role]:
+    """Who may read what was expected and how it went: everybody once the drill has ended."""
+    return ANYONE if play.mode == "ended" else STAFF
+
+
 def decide(play: Play, order: Order, by: By, real: datetime, request: str | None = None) -> Play:
     """The drill after ``order``; unchanged if the same ``request`` was carried out before.
 
@@ -78,13 +98,7 @@ def decide(play: Play, order: Order, by: By, real: datetime, request: str | None
     if request is not None and any(entry.request == request for entry in play.log):
         return play
     rule = RULES[type(order)]
-    if by.role not in rule.roles:
-        raise refusal(
-            play,
-            "not_of_the_staff",
-            "只有导调或评估人员可以进行此项操作。",
-            "this is for the exercise's staff: ask its director",
-        )
+    require(play.clause, by, rule.roles)
     if play.mode not in rule.modes:
         stands = MODES[play.mode]
         raise refusal(

@@ -55,6 +55,13 @@ PAPERS: Final[tuple[Kind, ...]] = (
         languages=LANGUAGES,
     ),
 )
+
+
+def open_to(kind: Kind, staff: bool, ended: bool) -> bool:
+    """Whether a paper of that kind may be read: players see what directors used once it is over."""
+    return kind.audience == "everyone" or ended or (staff and kind.audience == "staff")
+
+
 KIND: Final = {kind.name: kind for kind in PAPERS}
 FOR: Final[dict[Audience, Text | None]] = {
     "everyone": None,

@@ -14,7 +14,7 @@ from domain import numbers
 from domain.base import Model, Moment, Refusal, Text
 from domain.drill.record import DrillRecord, Improvement, Observed, Overridden, Played, Remark
 from domain.drill.scenario import Action, Channel, Inject, Scenario
-from domain.drill.schedule import Line, Schedule, inject_key, lines_of
+from domain.drill.schedule import Line, Schedule, Surprise, inject_key, lines_of
 from domain.drill.script import Created
 from domain.plan import Plan
 
@@ -69,14 +69,6 @@ class Branch(Model):
     until: Moment
 
 
-class Surprising(Model):
-    """Something that did not go as the script says, or a refusal that it does say."""
-
-    line: str
-    at: Moment
-    what: str
-
-
 class Entry(Model):
     """Something that was done to the drill: by whom, at which time of ours and its own."""
 
@@ -102,9 +94,9 @@ class Progress(Model):
     seqs: dict[str, int] = {}
     """Up to where each incident's record has been looked at, by the name of its opening."""
     names: dict[str, Created] = {}
-    refused: tuple[Surprising, ...] = ()
+    refused: tuple[Surprise, ...] = ()
     """What was refused as the script says it should be."""
-    surprises: tuple[Surprising, ...] = ()
+    surprises: tuple[Surprise, ...] = ()
 
 
 class Point(Model):
@@ -256,6 +248,11 @@ def begins(scenario: Scenario, real: datetime, capable: bool) -> datetime:
     base = scenario.starts or real
     weeks = -(-(real + ROOM - base) // WEEK)
     return base + max(weeks, 0) * WEEK
+
+
+def told_of_emergency(plan: Plan, play: Play) -> tuple[str, ...]:
+    """The bodies whose people play, or might: all of them hear that this is real."""
+    return tuple(sorted({plan.seat_by_id[p.seat].body for p in play.scenario.players}))
 
 
 def number_of(play: Play, name: str, attempt: int) -> str:

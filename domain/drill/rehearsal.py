@@ -16,6 +16,7 @@ from domain.drill.scenario import Action, Expected, Inject, Scenario
 from domain.drill.schedule import (
     NEVER_CAME,
     Schedule,
+    Surprise,
     line_name,
     lines_of,
     not_opened,
@@ -30,16 +31,6 @@ from domain.incident.record import Event
 from domain.incident.state import State
 from domain.incident.telling import INBOX
 from domain.plan import Plan
-
-
-@dataclass(frozen=True)
-class Surprise:
-    """Something that did not go as the script says: which line, and what happened instead."""
-
-    line: str
-    """``action 3: decide_activation`` (counted from 1, repeated ones each) or ``inject 7``."""
-    at: datetime | None
-    what: str
 
 
 @dataclass
@@ -179,7 +170,7 @@ class _Player:
     def _refused(self, key: str, action: Action, refusal: Refusal) -> None:
         if refusal.code == action.refused:
             what = f"{refusal.code} ({refusal.clause})"
-            self.went.refused.append(Surprise(line_name(key, action), self.now, what))
+            self.went.refused.append(Surprise(line=line_name(key, action), at=self.now, what=what))
         else:
             self._surprise(key, self.now, f"refused: {refusal.code}: {refusal}")
 
@@ -204,4 +195,4 @@ class _Player:
         self.schedule = self.schedule.happened(self.lines, seen)
 
     def _surprise(self, key: str, at: datetime | None, what: str) -> None:
-        self.went.surprises.append(Surprise(line_name(key, self.lines[key]), at, what))
+        self.went.surprises.append(Surprise(line=line_name(key, self.lines[key]), at=at, what=what))

@@ -124,14 +124,22 @@ class Schedule(Model):
 # --- what is said of a line ---------------------------------------------------------------------
 
 
+class Surprise(Model):
+    """Something that did not go as the script says, or a refusal that it does say."""
+
+    line: str
+    """``action 3: decide_activation`` (counted from 1, repeated ones each) or ``inject 7``."""
+    at: Moment | None
+    """None in a rehearsal, for what never came."""
+    what: str
+
+
 def line_name(key: str, line: Line) -> str:
     """A line as people are told of it."""
     return key if isinstance(line, Inject) else f"{key}: {line.command}"
 
 
 NEVER_CAME: Final = "never came: what it waits for did not happen in time"
-
-
 NOT_MADE: Final = "could not be made anew from the saved point: it has no record"
 
 

@@ -88,3 +88,27 @@ async def api(idle_api: Api, temporal_client: Client, pool: Pool) -> AsyncIterat
     queue = idle_api.app.state.space.settings.task_queue
     async with working(temporal_client, pool, queue):
         yield idle_api
+
+
+@pytest.fixture(scope="module")
+def two_spaces(
+    postgres: Database,
+    pool: Pool,
+    temporal_client: Client,
+    drill_client: Client,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> FastAPI:
+    """The application of real incidents with the drill space beside it."""
+    folder, queue = tmp_path_factory.mktemp("data"), f"q-{request.module.__name__}"
+    settings = settings_for(postgres.application_url, folder, queue).model_copy(
+        update={"drill_address": "127.0.0.1:1"}
+    )
+
+    async def live() -> Client:
+        return temporal_client
+
+    async def drill() -> Client:
+        return drill_client
+
+    return create_app(settings, plan_in_force=PLAN, connect_temporal=live, connect_drill=drill)

@@ -12,14 +12,13 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from typer.testing import CliRunner
 
-from api.app import create_app
 from api.security import digest_of
 from commands.drill import app as command
 from domain.drill.play import STAFF_SEATS
 from settings import DRILL
 from store.credentials import put_digests
 from store.pool import Pool, open_pool
-from tests.api.conftest import TOKENS, know_tokens, settings_for
+from tests.api.conftest import TOKENS, know_tokens
 from tests.api.driver import Api, refused, serving
 from tests.conftest import Database
 from tests.drills.short import SECRETS, SHORT
@@ -44,26 +43,9 @@ async def drill_pool(drill_database: Database) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture(scope="module")
-def app(
-    postgres: Database,
-    pool: Pool,
-    drill_pool: Pool,
-    temporal_client: Client,
-    drill_client: Client,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> FastAPI:
-    folder = tmp_path_factory.mktemp("data")
-    settings = settings_for(postgres.application_url, folder, "q-drills").model_copy(
-        update={"drill_address": "127.0.0.1:1"}
-    )
-
-    async def live() -> Client:
-        return temporal_client
-
-    async def drill() -> Client:
-        return drill_client
-
-    return create_app(settings, plan_in_force=PLAN, connect_temporal=live, connect_drill=drill)
+def app(two_spaces: FastAPI, drill_pool: Pool) -> FastAPI:
+    """Both spaces, with the tokens of the staff."""
+    return two_spaces
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from domain import numbers
 from domain.base import beijing_day
 from settings import DRILL, Settings
 from store.pool import Pool, open_pool
-from tests.api.conftest import TOKENS, know_tokens, settings_for
+from tests.api.conftest import TOKENS, know_tokens
 from tests.api.driver import REPORT, Api, refused, serving
 from tests.conftest import Database
 from tests.workflows.conftest import opening
@@ -46,26 +46,9 @@ def silent() -> Silent:
 
 
 @pytest.fixture(scope="module")
-def app(
-    postgres: Database,
-    pool: Pool,
-    drill_pool: Pool,
-    temporal_client: Client,
-    drill_client: Client,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> FastAPI:
-    folder = tmp_path_factory.mktemp("data")
-    settings = settings_for(postgres.application_url, folder, "q-spaces").model_copy(
-        update={"drill_address": "127.0.0.1:1"}
-    )
-
-    async def live() -> Client:
-        return temporal_client
-
-    async def drill() -> Client:
-        return drill_client
-
-    return create_app(settings, plan_in_force=PLAN, connect_temporal=live, connect_drill=drill)
+def app(two_spaces: FastAPI, drill_pool: Pool) -> FastAPI:
+    """Both spaces, with the tokens of the drill's seats."""
+    return two_spaces
 
 
 @pytest.fixture(scope="module")
